@@ -1,0 +1,78 @@
+package dbtasks
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
+)
+
+// Test logs in afresh and says who, where, version, latency and slots, or why not.
+//
+// It logs in with DATABASE_URL as the application does, and with DIRECT_URL
+// where that is set. Exit 0: it could log in. Exit 1: it could not; the cause and the
+// next step are said. Exit 2: a setting is wrong.
+func (Db) Test(
+	ctx context.Context,
+	wait *time.Duration, // retry until it answers, at most this long (default: one try)
+	json *bool, // one JSON object on standard output
+) error {
+	return target{name: "db:test", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+		report, err := runbook.Test(ctx, d, runbook.TestOptions{Wait: or(wait, 0)})
+		return result{report, func(p *screen.Printer) { p.Test(report) }, exitOf(report.OK)}, err
+	})
+}
+
+// Cleanup ends the idle sessions of this database.
+//
+// Exit 0: all that was to end is gone. Exit 1: something is left, and said. Exit 2: a setting
+// or flag is wrong. Exit 3: the server is not proven to be this machine's.
+func (Db) Cleanup(
+	ctx context.Context,
+	force *bool, // every client session of this database, not only idle ones
+	idle *time.Duration, // only sessions that have been idle at least this long
+	dry *bool, // say what would end and why; touch nothing
+	remote *string, // the database's name: allow a server that is not this machine's, and end only this role's sessions
+	json *bool, // one JSON object on standard output
+) error {
+	return target{name: "db:cleanup", json: isSet(json), flags: []string{"force", "idle", "dry", "remote", "json"}}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+		o := runbook.CleanupOptions{Force: isSet(force), Idle: or(idle, 0), Dry: isSet(dry), Remote: or(remote, "")}
+		if force == nil && npmForce(os.Environ(), os.Getppid()) {
+			o.Force = true
+			say(d, "npm run … --force: counts as -force (npm keeps the flag to itself and sets npm_config_force)")
+		}
+		report, err := runbook.Cleanup(ctx, d, o)
+		return result{report, func(p *screen.Printer) { p.Cleanup(report) }, exitOf(report.OK)}, err
+	})
+}
+
+// Monitor watches the sessions of this database: a line a sample.
+//
+// It holds one session for the whole run and ends with -for, -once or Ctrl+C. Exit 1
+// when the peak reached -warn, or when the server let nobody in.
+func (Db) Monitor(
+	ctx context.Context,
+	every *time.Duration, // between two samples (default 2s)
+	For *time.Duration, // the whole run (default: until Ctrl+C)
+	once *bool, // one table by application and state
+	warn *int, // sessions at which the run fails (default DBTASKS_WARN, else 10; 0: never)
+	json *bool, // NDJSON: one object a sample
+) error {
+	return target{name: "db:monitor", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+		o := runbook.MonitorOptions{Every: or(every, 2*time.Second), For: or(For, 0), Once: isSet(once), Warn: or(warn, d.Config.Warn)}
+		p := screen.New(os.Stdout)
+		report, err := runbook.Monitor(ctx, d, o, func(s runbook.MonitorSample) {
+			switch {
+			case isSet(json):
+				p.JSON(s)
+			case o.Once:
+				p.Table(s)
+			default:
+				p.Sample(s)
+			}
+		})
+		return result{nil, func(p *screen.Printer) { p.Monitor(report) }, exitOf(report.OK)}, err
+	})
+}

@@ -1,0 +1,85 @@
+// Package dbtasks is the emergency runbook for PostgreSQL connections in
+// development, as targets of the task runner Mage. A magefile gets them by
+// one import:
+//
+//	//mage:import
+//	_ "github.com/pgrunbook/pgrunbook/dbtasks"
+//
+// The targets are the methods of Db and Dev; mage -l lists them and
+// mage -h db:cleanup explains one. Everything they do is a call of package
+// runbook, which a project's own magefile may call too.
+package dbtasks
+
+import (
+	"context"
+	"os"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/magefile/mage/mg"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/config"
+	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+)
+
+// Db are the targets that work on the database: db:test, db:cleanup, db:monitor.
+type Db mg.Namespace
+
+// Dev are the targets that work on the project's dev server: dev:start,
+// dev:stop, dev:test, dev:recover, dev:drill.
+type Dev mg.Namespace
+
+// A binary with these targets plays the hidden roles of its own helpers (the
+// dev server's supervisor, the watchdog of a disposable server) when it starts
+// itself for them.
+func init() { reexec.Run() }
+
+var (
+	sharedMu sync.Mutex
+	shared   *runbook.Deps // made by the first target, or Pool, of the process
+)
+
+// deps loads the settings once a process, from the working directory's project.
+func deps() (*runbook.Deps, error) {
+	sharedMu.Lock()
+	defer sharedMu.Unlock()
+	if shared != nil {
+		return shared, nil
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(dir, os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	shared = &runbook.Deps{Config: cfg, Progress: os.Stderr, Program: program()}
+	return shared, nil
+}
+
+// Pool is the connection pool that the targets share, for a project's own
+// targets: made at the first call, the same one in every goroutine and target
+// of the process, to the server itself (DIRECT_URL where set, else
+// DATABASE_URL). It opens no session before one is asked for and never more
+// than the URL's pool limit; its sessions have application_name=dbtasks. An
+// Acquire waits at most the URL's pool_timeout (default 10 s, 0: for ever).
+//
+// The pool belongs to this package: do not close it. It is closed after the
+// run's last target of this package, or when the process ends. Cancelling ctx
+// does not close it. A missing or wrong setting is an error that says the line
+// to write into .env.
+func Pool(ctx context.Context) (*pgxpool.Pool, error) {
+	d, err := deps()
+	if err != nil {
+		return nil, err
+	}
+	sharedMu.Lock()
+	err = d.Connect()
+	sharedMu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return d.Pool.Pool(ctx)
+}

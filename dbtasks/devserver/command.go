@@ -1,0 +1,148 @@
+// Package devserver is the dev server of a JavaScript or other project: which
+// command runs it, on which port, with which environment; recognising one that
+// runs already; and running it so that nothing of it is left behind.
+package devserver
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// The settings that name a command; the errors of this package refer to them.
+const (
+	DevSetting  = "DBTASKS_DEV_COMMAND"
+	TestSetting = "DBTASKS_TEST_COMMAND"
+)
+
+// Command is a project's command, ready to run.
+type Command struct {
+	Line string   // for people: what is run, as they would type it
+	Args []string // program and arguments; a configured line is sh -c LINE (Windows: cmd /C LINE)
+	Dir  string   // the project's root
+	Env  []string // the whole environment
+	Tool string   // "vite" or "next" where the command ends in that dev server; else ""
+	// PortNote says why the port is in PORT alone and the program may listen
+	// elsewhere; "" where the tool's own flag carries it, and for tests.
+	PortNote string
+}
+
+// Dev is the command of the dev server: configured, run through the shell, or
+// "<package manager> run dev". The port is in PORT, and also in the tool's own
+// flag where the command ends in Vite or Next, which need it there.
+//
+// environ is the environment of this process ("k=v"); what Mage and this tool
+// added to it is taken away, PGAPPNAME is set where neither it nor the
+// project's .env has one, and nothing else changes: the app loads its .env itself.
+//
+// The error is a *SettingError.
+func Dev(root, configured string, port int, environ []string) (Command, error) {
+	number := strconv.Itoa(port)
+	c, script, m, err := newCommand(root, configured, DevSetting, "dev", environ)
+	if err != nil {
+		return Command{}, err
+	}
+	c.Env = set(c.Env, "PORT", number)
+	var flags []string
+	c.Tool, flags, c.PortNote = portArguments(script, number)
+	if len(flags) == 0 {
+		return c, nil
+	}
+	if m == "npm" {
+		flags = append([]string{"--"}, flags...) // the others pass everything on
+	}
+	c.Line += " " + strings.Join(flags, " ")
+	if m == "" {
+		c.Args = shell(c.Line)
+	} else {
+		c.Args = append(c.Args, flags...)
+	}
+	return c, nil
+}
+
+// Test is the command of the project's tests: configured, run through the
+// shell, or "<package manager> run test:run". Environment and errors as Dev's.
+func Test(root, configured string, environ []string) (Command, error) {
+	c, _, _, err := newCommand(root, configured, TestSetting, "test:run", environ)
+	return c, err
+}
+
+// newCommand gives also the shell line at whose end arguments would arrive,
+// and the manager that passes them on; "" for a configured command.
+func newCommand(root, configured, setting, script string, environ []string) (c Command, line, m string, err error) {
+	if root, err = filepath.Abs(root); err != nil {
+		return c, "", "", fmt.Errorf("find the project's folder: %w", err)
+	}
+	pkg, pkgErr := readPackage(root)
+	name := pkg.Name
+	if name == "" {
+		name = filepath.Base(root)
+	}
+	c = Command{Dir: root, Env: environment(environ, root, name)}
+	if configured = strings.TrimSpace(configured); configured != "" {
+		c.Line, c.Args = configured, shell(configured)
+		return c, configured, "", nil
+	}
+	m = manager(root)
+	line, ok := pkg.Scripts[script]
+	if pkgErr == nil && !ok {
+		pkgErr = ErrNoScript
+	}
+	if pkgErr != nil {
+		return Command{}, "", "", &SettingError{Setting: setting, Dir: root, Script: script, Write: setting + "=" + strconv.Quote(proposal(root, script, m, pkg)), Err: pkgErr}
+	}
+	c.Args = []string{m, "run", script}
+	c.Line = strings.Join(c.Args, " ")
+	return c, line, m, nil
+}
+
+// portArguments tells the dev server at the end of a shell line and how to
+// give it its port.
+func portArguments(line, port string) (tool string, flags []string, note string) {
+	const listens = "; its port is given in PORT alone"
+	commands, ok := simpleCommands(line)
+	if !ok {
+		return "", nil, "the command is too involved to add a port flag" + listens
+	}
+	last := tell(commands[len(commands)-1])
+	flags = last.portFlags(port)
+	if _, dev := last.runsDev(); !dev || flags == nil {
+		return "", nil, "the command does not end in the dev server of Vite or Next" + listens
+	}
+	switch {
+	case last.hasPortFlag():
+		return last.Name, nil, "the command has a port flag of its own" + listens
+	case last.Eats:
+		return last.Name, nil, "npm exec would take a port flag for its own" + listens
+	}
+	return last.Name, flags, ""
+}
+
+// proposal is a command that this project is likely to have.
+func proposal(root, script, m string, pkg packageJSON) string {
+	if fileExists(root, "go.mod") && len(pkg.Scripts) == 0 {
+		return map[string]string{"dev": "go run .", "test:run": "go test ./..."}[script]
+	}
+	for _, other := range map[string][]string{"dev": {"start", "serve", "develop"}, "test:run": {"test"}}[script] {
+		if _, ok := pkg.Scripts[other]; ok {
+			return m + " run " + other
+		}
+	}
+	return map[string]string{"dev": "npx vite dev", "test:run": "npx vitest run"}[script]
+}
+
+func fileExists(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err == nil
+}
+
+// shell runs a line as npm runs scripts.
+func shell(line string) []string {
+	if runtime.GOOS == "windows" {
+		return []string{"cmd", "/C", line}
+	}
+	return []string{"sh", "-c", line}
+}

@@ -1,0 +1,49 @@
+package devserver
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What a *SettingError comes of, and what Run can't do.
+var (
+	ErrNoPackageJSON  = errors.New("there is no package.json")
+	ErrBadPackageJSON = errors.New("package.json can't be read")
+	ErrNoScript       = errors.New("package.json has no such script")
+	ErrNoPort         = errors.New("no port is free")
+	ErrNotStarted     = errors.New("the command did not start")
+)
+
+// SettingError is a project whose command can't be told, and what to write so
+// that it can be.
+type SettingError struct {
+	Setting string // DBTASKS_DEV_COMMAND or DBTASKS_TEST_COMMAND
+	Dir     string // the project's root
+	Script  string // "dev" or "test:run"
+	Write   string // the line for .env
+	Err     error  // ErrNoPackageJSON, ErrBadPackageJSON or ErrNoScript, wrapped or not
+}
+
+func (e *SettingError) Error() string {
+	switch {
+	case errors.Is(e.Err, ErrNoScript):
+		return fmt.Sprintf("package.json in %s has no script %q and %s is not set; write into .env: %s", e.Dir, e.Script, e.Setting, e.Write)
+	case errors.Is(e.Err, ErrNoPackageJSON):
+		return fmt.Sprintf("there is no package.json in %s and %s is not set; write into .env: %s", e.Dir, e.Setting, e.Write)
+	}
+	return fmt.Sprintf("%v, and %s is not set; write into .env: %s", e.Err, e.Setting, e.Write)
+}
+
+func (e *SettingError) Unwrap() error { return e.Err }
+
+// PortError is a range without a free port. It is ErrNoPort.
+type PortError struct{ First, Last int }
+
+func (e *PortError) Error() string {
+	if e.First == e.Last {
+		return fmt.Sprintf("port %d is taken", e.First)
+	}
+	return fmt.Sprintf("no port of %d-%d is free", e.First, e.Last)
+}
+
+func (e *PortError) Unwrap() error { return ErrNoPort }

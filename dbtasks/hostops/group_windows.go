@@ -1,0 +1,3 @@
+package hostops
+
+func groupOf(int) int { return 0 }

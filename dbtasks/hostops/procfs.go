@@ -1,0 +1,47 @@
+package hostops
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+var errMalformed = errors.New("malformed /proc file")
+
+// parseStat reads /proc/PID/stat. The name stands in parentheses and may hold
+// spaces and parentheses itself: it ends at the last one.
+func parseStat(text []byte) (Process, error) {
+	var p Process
+	open, closing := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+	if open < 1 || closing < open {
+		return p, errMalformed
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text[:open])))
+	fields := strings.Fields(string(text[closing+1:]))
+	if err != nil || pid < 1 || len(fields) < 20 {
+		return p, errMalformed
+	}
+	p.PID, p.Name = pid, string(text[open+1:closing])
+	switch fields[0] {
+	case "T", "t":
+		p.State = Stopped
+	case "Z", "X", "x":
+		p.State = Zombie
+	}
+	var errs [3]error
+	p.PPID, errs[0] = strconv.Atoi(fields[1])
+	p.PGID, errs[1] = strconv.Atoi(fields[2])
+	p.Started, errs[2] = strconv.ParseInt(fields[19], 10, 64)
+	return p, errors.Join(errs[:]...)
+}
+
+// parseCmdline reads /proc/PID/cmdline. A title written over the arguments is
+// one string with nothing but NULs or blanks behind it.
+func parseCmdline(text []byte) []string {
+	text = bytes.TrimRight(text, "\x00 ")
+	if len(text) == 0 {
+		return nil
+	}
+	return strings.Split(string(text), "\x00")
+}

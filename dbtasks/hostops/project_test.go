@@ -1,0 +1,70 @@
+package hostops
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestAFolderBesideTheProjectIsNotUnderIt(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join(t.TempDir(), "shop")
+	for _, dir := range []string{root, filepath.Join(root, "apps", "web"), root + "2"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(filepath.Dir(root), "link")
+	if err := os.Symlink(filepath.Join(root, "apps"), link); err != nil {
+		t.Skip(err)
+	}
+	outside := filepath.Join(root, "elsewhere")
+	if err := os.Symlink(root+"2", outside); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]bool{
+		root: true, filepath.Join(root, "apps", "web"): true, link: true,
+		root + "2": false, filepath.Dir(root): false, outside: false, "/": false,
+	} {
+		if got := Under(dir, root); got != want {
+			t.Errorf("Under(%s): %v, want %v", dir, got, want)
+		}
+	}
+	if Under(root, "/") {
+		t.Error("everything is under /, and nothing is its project")
+	}
+}
+
+func TestTheNearestFolderWithAMarkIsTheProject(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	app := filepath.Join(root, "apps", "web")
+	if err := os.MkdirAll(filepath.Join(app, "src"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{filepath.Join(root, "go.mod"), filepath.Join(app, "package.json")} {
+		if err := os.WriteFile(f, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for dir, want := range map[string]string{filepath.Join(app, "src"): app, filepath.Join(root, "apps"): root} {
+		if got := Project(dir); got != want {
+			t.Errorf("Project(%s): %s, want %s", dir, got, want)
+		}
+	}
+}
+
+func TestLoopbackIsLocalAndATestNetworkIsNot(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{"127.0.0.1": true, "127.8.8.8": true, "::1": true, "::ffff:127.0.0.1": true, "192.0.2.1": false, "2001:db8::1": false} {
+		if got := LocalAddress(netip.MustParseAddr(text)); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+	for name, want := range map[string]bool{"docker0": true, "br-1a2b3c4d5e6f": true, "podman0": true, "cni-podman0": true, "bridge100": true, "eth0": false, "bridge0": false, "lo": false} {
+		if got := bridgeName(name); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package hostops
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Listener is one listening TCP socket and one process that holds it: a socket
+// that several processes hold is listed once for each.
+type Listener struct {
+	Addr netip.AddrPort // the bound address, v4-mapped ones unmapped; a wildcard stays :: or 0.0.0.0
+	PID  int            // 0: hidden from this user
+	UID  int            // the socket's owner, known even where the process is hidden; -1: unknown
+}
+
+// Connection is one end of an established TCP connection. Where both ends are
+// on this machine they are two of them.
+type Connection struct {
+	Local, Remote netip.AddrPort // v4-mapped addresses unmapped
+	PID           int            // 0: hidden from this user
+}
+
+// Sockets is every TCP and Unix socket of this machine at one moment, with the
+// processes that hold them, made in one pass.
+type Sockets struct {
+	tcp     []tcpSocket
+	unix    []unixSocket
+	holders map[uint64][]int
+}
+
+// tcpSocket is one row of the system's table. Holder is used where the system
+// names the process itself (everywhere but on Linux).
+type tcpSocket struct {
+	local, remote netip.AddrPort
+	listening     bool
+	uid           int
+	inode         uint64
+	holder        int
+}
+
+// unixSocket is one socket and its peer (0: none, as with a listener).
+type unixSocket struct {
+	path        string
+	listening   bool
+	inode, peer uint64
+}
+
+// ReadSockets makes the pass.
+func ReadSockets(ctx context.Context) (*Sockets, error) { return readSockets(ctx) }
+
+func (s *Sockets) pids(t tcpSocket) []int {
+	if t.holder != 0 {
+		return []int{t.holder}
+	}
+	if pids := s.holders[t.inode]; t.inode != 0 && len(pids) > 0 {
+		return pids
+	}
+	return []int{0}
+}
+
+// Listeners lists the listening TCP sockets.
+func (s *Sockets) Listeners() []Listener {
+	var list []Listener
+	for _, t := range s.tcp {
+		if t.listening {
+			for _, pid := range s.pids(t) {
+				list = append(list, Listener{t.local, pid, t.uid})
+			}
+		}
+	}
+	return list
+}
+
+// Connections lists the ends whose other end has this port: the clients of a
+// server on it.
+func (s *Sockets) Connections(port int) []Connection {
+	var list []Connection
+	for _, t := range s.tcp {
+		if !t.listening && int(t.remote.Port()) == port {
+			for _, pid := range s.pids(t) {
+				list = append(list, Connection{t.local, t.remote, pid})
+			}
+		}
+	}
+	return list
+}
+
+// UnixListener is the process that listens on a Unix socket, the one with the
+// lowest pid where several hold it.
+func (s *Sockets) UnixListener(path string) (pid int, ok bool) {
+	for _, u := range s.unix {
+		if u.listening && u.path == path {
+			if pids := s.holders[u.inode]; len(pids) > 0 {
+				return slices.Min(pids), true
+			}
+		}
+	}
+	return 0, false
+}
+
+// UnixClients maps the processes that serve connections on PostgreSQL's Unix
+// socket of this port to the processes at the other ends.
+func (s *Sockets) UnixClients(port int) map[int][]int {
+	suffix := socketName(port)
+	clients := map[int][]int{}
+	for _, u := range s.unix {
+		if u.listening || u.peer == 0 || !strings.HasSuffix(u.path, suffix) {
+			continue
+		}
+		for _, server := range s.holders[u.inode] {
+			clients[server] = append(clients[server], s.holders[u.peer]...)
+		}
+	}
+	return clients
+}
+
+// Listeners lists the listening TCP sockets of this machine.
+func Listeners(ctx context.Context) ([]Listener, error) {
+	s, err := ReadSockets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Listeners(), nil
+}

@@ -1,0 +1,119 @@
+package pgtest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
+)
+
+const (
+	leakRole = "pg-leak"
+	leakURL  = "PGTEST_LEAK_URL" // not on the command line: it has a password
+)
+
+func init() { reexec.Register(leakRole, leakMain) }
+
+// Leak is a process that holds sessions and never uses them, as a dev server
+// does after hot reloads.
+type Leak struct {
+	PID int
+
+	cmd  *exec.Cmd
+	in   io.Closer
+	once sync.Once
+	gone chan struct{}
+}
+
+// LeakOptions describe a leaking process.
+type LeakOptions struct {
+	URL         string // whose sessions; may have an application_name
+	Sessions    int    // how many
+	Dir         string // its working directory; "": this process' own
+	Transaction bool   // each idle in a transaction, not idle
+}
+
+// StartLeak starts a leaking process and returns when it has all its sessions.
+// It ends with the test, with Stop, or when this process is gone.
+func StartLeak(t testing.TB, o LeakOptions) *Leak {
+	t.Helper()
+	cmd := reexec.Command(context.Background(), leakRole, strconv.Itoa(o.Sessions), strconv.FormatBool(o.Transaction))
+	cmd.Env = append(cmd.Env, leakURL+"="+o.URL)
+	cmd.Dir, cmd.Stderr = o.Dir, os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	l := &Leak{PID: cmd.Process.Pid, cmd: cmd, in: in, gone: make(chan struct{})}
+	said, err := bufio.NewReader(out).ReadString('\n')
+	go func() { _ = cmd.Wait(); close(l.gone) }()
+	t.Cleanup(l.Kill)
+	if err != nil || said != "ready\n" {
+		t.Fatalf("the leaking process said %q (%v)", said, err)
+	}
+	return l
+}
+
+// Stop tells it to end, which closes its sessions, and waits until it has.
+func (l *Leak) Stop() {
+	l.once.Do(func() { _ = l.in.Close() })
+	select {
+	case <-l.gone:
+	case <-time.After(5 * time.Second):
+		l.Kill()
+	}
+}
+
+// Kill ends it, frozen or not, and waits until it is gone.
+func (l *Leak) Kill() {
+	select {
+	case <-l.gone:
+	default:
+		_ = l.cmd.Process.Kill()
+		<-l.gone
+	}
+}
+
+// Gone is closed when it has ended, whoever ended it.
+func (l *Leak) Gone() <-chan struct{} { return l.gone }
+
+func leakMain(args []string) int {
+	url := os.Getenv(leakURL)
+	_ = os.Unsetenv(leakURL)
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return 2
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for range n {
+		conn, err := pgx.Connect(ctx, url)
+		if err == nil && args[1] == "true" {
+			_, err = conn.Exec(ctx, "BEGIN")
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "leak:", err)
+			return 1
+		}
+	}
+	fmt.Println("ready")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return 0
+}

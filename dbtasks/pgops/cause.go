@@ -1,0 +1,215 @@
+package pgops
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Cause is why a login failed, a stable word of the tool's JSON ("error").
+type Cause string
+
+// The causes that a login's failure is told apart into.
+const (
+	CauseConnectionRefused Cause = "connection_refused" // nothing listens there, or no such socket
+	CauseNoSuchHost        Cause = "no_such_host"
+	CauseUnreachable       Cause = "unreachable"
+	CauseTimeout           Cause = "timeout"
+	CauseStartingUp        Cause = "starting_up"
+	CauseShuttingDown      Cause = "shutting_down"
+	CauseInRecovery        Cause = "in_recovery"
+	CauseAuthFailed        Cause = "auth_failed"
+	CauseNoSuchRole        Cause = "no_such_role"
+	CauseNoSuchDatabase    Cause = "no_such_database"
+	CauseNoAccess          Cause = "no_access" // the role may not connect to this database, or not log in
+	CauseHBA               Cause = "pg_hba"    // no line of pg_hba.conf lets this role in from here
+	CauseTLSWanted         Cause = "tls_required"
+	CauseTLSNotOffered     Cause = "tls_not_offered"
+	CauseTLSCertificate    Cause = "tls_certificate"
+	CauseSlotsFull         Cause = "slots_full"     // every slot is taken, the reserved ones too
+	CauseReservedOnly      Cause = "slots_reserved" // only the reserved slots are left
+	CauseRoleLimit         Cause = "role_limit"
+	CauseDatabaseLimit     Cause = "database_limit"
+	CausePoolerLimit       Cause = "pooler_limit"
+	CausePoolerRefused     Cause = "pooler_refused" // a pooler's own refusal other than for want of slots
+	CauseNotPostgres       Cause = "not_postgres"
+	CausePoolTimeout       Cause = "pool_timeout" // our own pool had no session to give
+	CauseCancelled         Cause = "cancelled"
+	CauseUnknown           Cause = "unknown"
+)
+
+// NoSlot tells whether the login was refused for want of a slot (SQLSTATE
+// 53300 in one of its kinds): the server itself is up.
+func (c Cause) NoSlot() bool {
+	switch c {
+	case CauseSlotsFull, CauseReservedOnly, CauseRoleLimit, CauseDatabaseLimit, CausePoolerLimit:
+		return true
+	}
+	return false
+}
+
+// Passing tells whether waiting alone may help (SQLSTATE 57P03 and a server
+// that is not there yet).
+func (c Cause) Passing() bool {
+	switch c {
+	case CauseStartingUp, CauseShuttingDown, CauseInRecovery, CauseConnectionRefused, CauseTimeout, CauseUnreachable:
+		return true
+	}
+	return c.NoSlot()
+}
+
+// CauseOf tells why a login failed. The SQLSTATE and the name of the server's
+// routine decide before the wording does, because the wording is translated
+// (lc_messages) and the other two are not; a pooler's answer has no routine.
+// The routines were read off PostgreSQL 15 and 18: InitProcess
+// (all slots), InitPostgres (reserved ones), InitializeSessionUserId (role),
+// CheckMyDatabase (database).
+func CauseOf(err error) Cause {
+	if err == nil {
+		return ""
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return causeOfPgError(pg)
+	}
+	text := err.Error()
+	var dns *net.DNSError
+	var hostname x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var authority x509.UnknownAuthorityError
+	var verification *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return CauseCancelled
+	case errors.As(err, &hostname), errors.As(err, &invalid), errors.As(err, &authority), errors.As(err, &verification):
+		return CauseTLSCertificate
+	case strings.Contains(text, "server refused TLS connection"):
+		return CauseTLSNotOffered
+	case errors.As(err, &record):
+		return CauseNotPostgres
+	case errors.As(err, &dns) && dns.IsTimeout:
+		return CauseTimeout
+	case errors.As(err, &dns):
+		return CauseNoSuchHost
+	case pgconn.Timeout(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
+		return CauseTimeout
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
+		return CauseConnectionRefused
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
+		return CauseUnreachable
+	case errors.Is(err, os.ErrPermission):
+		return CauseUnreachable
+	case strings.Contains(text, "tls:"):
+		return CauseTLSCertificate
+	case strings.Contains(text, "failed to receive message"), strings.Contains(text, "tls error"),
+		strings.Contains(text, "unexpected message"), strings.Contains(text, "unknown message type"), strings.Contains(text, "EOF"):
+		return CauseNotPostgres
+	}
+	return CauseUnknown
+}
+
+func causeOfPgError(pg *pgconn.PgError) Cause {
+	text := strings.ToLower(pg.Message)
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(text, p) {
+				return true
+			}
+		}
+		return false
+	}
+	pooler := pg.Routine == "" && pg.File == ""
+	switch pg.Code {
+	case "53300":
+		switch {
+		case pg.Routine == "InitializeSessionUserId", has("connections for role"):
+			return CauseRoleLimit
+		case pg.Routine == "CheckMyDatabase", has("connections for database"):
+			return CauseDatabaseLimit
+		case pg.Routine == "InitPostgres", has("remaining connection slots"):
+			return CauseReservedOnly
+		case pooler && !has("too many clients"):
+			return CausePoolerLimit
+		}
+		return CauseSlotsFull
+	case "57P03":
+		switch {
+		case has("shutting down"):
+			return CauseShuttingDown
+		case has("recovery", "hot standby"):
+			return CauseInRecovery
+		}
+		return CauseStartingUp
+	case "57P01": // the server was told to stop between our login and its answer
+		return CauseShuttingDown
+	case "28P01":
+		return CauseAuthFailed
+	case "3D000":
+		return CauseNoSuchDatabase
+	case "28000":
+		switch {
+		case has("no encryption", "ssl off"):
+			return CauseTLSWanted
+		case has("pg_hba.conf"):
+			return CauseHBA
+		case has("does not exist"):
+			return CauseNoSuchRole
+		case has("not permitted to log in"):
+			return CauseNoAccess
+		case pg.Routine == "InitializeSessionUserId":
+			return CauseNoSuchRole
+		case pg.Routine == "ClientAuthentication":
+			return CauseHBA
+		}
+		return CauseAuthFailed
+	case "42501", "55000":
+		return CauseNoAccess
+	}
+	if pooler {
+		return causeOfPooler(text)
+	}
+	return CauseUnknown
+}
+
+// causeOfPooler reads what PgBouncer answers with SQLSTATE 08P01 or none,
+// whether it is its own refusal or the server's that it passes on.
+func causeOfPooler(text string) Cause {
+	switch {
+	case strings.Contains(text, "no more connections allowed"), strings.Contains(text, "query_wait_timeout"), strings.Contains(text, "max_client_conn"),
+		strings.Contains(text, "max_user_connections"), strings.Contains(text, "max_db_connections"), strings.Contains(text, "max_db_client_connections"), strings.Contains(text, "max_user_client_connections"):
+		return CausePoolerLimit
+	case strings.Contains(text, "too many clients"):
+		return CauseSlotsFull
+	case strings.Contains(text, "remaining connection slots"):
+		return CauseReservedOnly
+	case strings.Contains(text, "too many connections for role"):
+		return CauseRoleLimit
+	case strings.Contains(text, "too many connections for database"):
+		return CauseDatabaseLimit
+	case strings.Contains(text, "no such database"), strings.Contains(text, "no such user"):
+		return CauseNoSuchDatabase
+	case strings.Contains(text, "password authentication failed"), strings.Contains(text, "auth"):
+		return CauseAuthFailed
+	case strings.Contains(text, "connect failed"), strings.Contains(text, "server conn crashed"), strings.Contains(text, "server login"):
+		return CauseConnectionRefused
+	}
+	return CausePoolerRefused
+}
+
+// ServerWords returns the server's own words of a refusal, and its SQLSTATE;
+// both are empty when the server said nothing.
+func ServerWords(err error) (message, sqlstate string) {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Severity + ": " + pg.Message, pg.Code
+	}
+	return "", ""
+}

@@ -1,0 +1,51 @@
+package pgops
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// The routines and wordings are those of PostgreSQL 15 and 18 and of PgBouncer
+// 1.18; the translated ones are from PostgreSQL's own message catalogs.
+func TestTheFiveKindsOf53300AreToldApart(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		code, message, routine string
+		want                   Cause
+	}{
+		{"53300", "sorry, too many clients already", "InitProcess", CauseSlotsFull},
+		{"53300", "tut mir leid, schon zu viele Clients", "InitProcess", CauseSlotsFull},
+		{"53300", "remaining connection slots are reserved for non-replication superuser connections", "InitPostgres", CauseReservedOnly},
+		{"53300", "remaining connection slots are reserved for roles with the SUPERUSER attribute", "InitPostgres", CauseReservedOnly},
+		{"53300", `remaining connection slots are reserved for roles with privileges of the "pg_use_reserved_connections" role`, "InitPostgres", CauseReservedOnly},
+		{"53300", "die verbleibenden Verbindungen sind für Rollen mit dem SUPERUSER-Attribut reserviert", "InitPostgres", CauseReservedOnly},
+		{"53300", `too many connections for role "app"`, "InitializeSessionUserId", CauseRoleLimit},
+		{"53300", `zu viele Verbindungen von Rolle »app«`, "InitializeSessionUserId", CauseRoleLimit},
+		{"53300", `too many connections for database "shop"`, "CheckMyDatabase", CauseDatabaseLimit},
+		{"08P01", "no more connections allowed (max_client_conn)", "", CausePoolerLimit},
+		{"53300", "no more connections allowed (max_client_conn)", "", CausePoolerLimit},
+		{"08P01", "query_wait_timeout", "", CausePoolerLimit},
+		{"08P01", "server login failed: FATAL sorry, too many clients already", "", CauseSlotsFull},
+		{"57P03", "the database system is starting up", "ProcessStartupPacket", CauseStartingUp},
+		{"57P03", "the database system is shutting down", "ProcessStartupPacket", CauseShuttingDown},
+		{"57P03", "the database system is in recovery mode", "ProcessStartupPacket", CauseInRecovery},
+		{"28P01", `password authentication failed for user "app"`, "auth_failed", CauseAuthFailed},
+		{"28000", `role "app" does not exist`, "InitializeSessionUserId", CauseNoSuchRole},
+		{"28000", `no pg_hba.conf entry for host "127.0.0.1", user "app", database "shop", no encryption`, "ClientAuthentication", CauseTLSWanted},
+		{"28000", `pg_hba.conf rejects connection for host "127.0.0.1", user "app", database "shop", SSL encryption`, "ClientAuthentication", CauseHBA},
+		{"3D000", `database "shop" does not exist`, "InitPostgres", CauseNoSuchDatabase},
+		{"42501", `permission denied for database "shop"`, "CheckMyDatabase", CauseNoAccess},
+	} {
+		file := ""
+		if c.routine != "" {
+			file = "postinit.c"
+		}
+		err := fmt.Errorf("log in: %w", errors.Join(errors.New("dial error"), &pgconn.PgError{Severity: "FATAL", Code: c.code, Message: c.message, Routine: c.routine, File: file}))
+		if got := CauseOf(err); got != c.want {
+			t.Errorf("%s %q: %s, want %s", c.code, c.message, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,203 @@
+package pgops
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// EndOptions choose the sessions to end. The zero value chooses nothing:
+// Database is required.
+type EndOptions struct {
+	Database string        // only sessions of this database
+	Force    bool          // every state, not only idle
+	Idle     time.Duration // only sessions whose state has lasted at least this long; 0: any
+	Dry      bool          // say what would be ended, signal nobody
+	OnlyRole string        // only sessions of this role; empty: of any role
+	Spare    []int         // backends to leave alone, by pid
+	Only     []SessionID   // nothing but these; nil: no such restriction
+}
+
+// SessionID names one session for its whole life: a pid alone may be used
+// again by another session.
+type SessionID struct {
+	PID          int
+	BackendStart time.Time
+}
+
+// Verdict is what the statement decided about one session.
+type Verdict string
+
+// The verdicts. Only VerdictEnd is signalled.
+const (
+	VerdictEnd       Verdict = "end"
+	VerdictBusy      Verdict = "active"              // runs a statement
+	VerdictInTx      Verdict = "idle in transaction" // holds a transaction open
+	VerdictRecent    Verdict = "not idle long enough"
+	VerdictHidden    Verdict = "state hidden from this role"
+	VerdictTool      Verdict = "another run of dbtasks"
+	VerdictOtherRole Verdict = "another role"
+	VerdictSpared    Verdict = "used by this project"
+	VerdictRefused   Verdict = "not permitted" // this role may not end that role's sessions
+)
+
+// Judged is a session of the database and what was decided about it.
+type Judged struct {
+	Session
+	Verdict   Verdict `json:"verdict"`
+	Signalled bool    `json:"-"` // pg_terminate_backend answered true; the session may still be there
+}
+
+// endSQL plans and ends in one statement: the states that decide are those of
+// the snapshot that the very statement takes, so nothing changes between a
+// plan and its act. Each row is signalled for itself only where
+// pg_terminate_backend is sure to be permitted, by the rule of its source
+// (pg_signal_backend in signalfuncs.c): one forbidden row would raise an error
+// that aborts the statement for all.
+//
+// $1 database, $2 force, $3 idle in ms, $4 dry, $5 only role or empty,
+// $6 pids to spare, $7/$8 pids and starts that alone may be ended, or NULL.
+const endSQL = `
+WITH seen AS MATERIALIZED (
+	SELECT a.*, a.backend_type IS NULL AS hidden,
+		extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.state_change, a.backend_start)) * 1000 AS age_ms,
+		me.rolsuper OR (NOT coalesce(r.rolsuper, false) AND (
+			pg_catalog.pg_has_role(a.usesysid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'))) AS permitted
+	FROM pg_catalog.pg_stat_activity a
+	JOIN pg_catalog.pg_roles me ON me.rolname = current_user
+	LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
+	WHERE ` + client + ` AND a.datname = $1::text AND a.pid <> pg_catalog.pg_backend_pid()
+		AND ($7::int[] IS NULL OR EXISTS (
+			SELECT FROM unnest($7::int[], $8::timestamptz[]) AS o(pid, started) WHERE o.pid = a.pid AND o.started = a.backend_start))
+), judged AS MATERIALIZED (
+	SELECT a.*, CASE
+		WHEN $5::text <> '' AND a.usename IS DISTINCT FROM $5::text THEN 'another role'
+		WHEN a.application_name = '` + ApplicationName + `' THEN 'another run of dbtasks'
+		WHEN a.pid = ANY ($6::int[]) THEN 'used by this project'
+		WHEN NOT $2::bool AND coalesce(a.state, 'disabled') = 'disabled' THEN 'state hidden from this role'
+		WHEN NOT $2::bool AND a.state LIKE 'idle in transaction%' THEN 'idle in transaction'
+		WHEN NOT $2::bool AND a.state <> 'idle' THEN 'active'
+		WHEN $3::bigint > 0 AND coalesce(a.age_ms, 0) < $3::bigint THEN 'not idle long enough'
+		WHEN NOT a.permitted THEN 'not permitted'
+		ELSE 'end' END AS verdict
+	FROM seen a
+)
+SELECT pg_catalog.clock_timestamp(), ` + sessionColumns + `, a.verdict,
+	CASE WHEN a.verdict = 'end' AND NOT $4::bool THEN pg_catalog.pg_terminate_backend(a.pid) ELSE false END
+FROM judged a
+ORDER BY a.backend_start NULLS LAST, a.pid`
+
+// EndResult is what one ending did.
+type EndResult struct {
+	At       time.Time // the server's clock when the statement ran; zero when it saw no session
+	Judged   []Judged  // every other client session of the database
+	Ended    []Session // signalled, and seen to be gone
+	LeftOver []Session // signalled, and still there when the wait was over
+}
+
+// End judges every client session of a database and, unless Dry, ends those
+// chosen, in one statement. It then waits until they are gone, at most
+// goneTimeout: pg_terminate_backend answers true before the backend is gone,
+// and true for a frozen one that stays.
+//
+// A context that is cancelled during the wait leaves the signals sent; what is
+// not known to be gone is LeftOver then, and the context's error is returned
+// beside the result.
+func End(ctx context.Context, conn *pgx.Conn, o EndOptions) (EndResult, error) {
+	var res EndResult
+	var onlyPIDs []int32
+	var onlyStarts []time.Time
+	if o.Only != nil {
+		onlyPIDs, onlyStarts = []int32{}, []time.Time{}
+		for _, id := range o.Only {
+			onlyPIDs, onlyStarts = append(onlyPIDs, int32(id.PID)), append(onlyStarts, id.BackendStart)
+		}
+	}
+	spare := make([]int32, 0, len(o.Spare))
+	for _, pid := range o.Spare {
+		spare = append(spare, int32(pid))
+	}
+	rows, err := conn.Query(ctx, endSQL, execMode(conn),
+		o.Database, o.Force, o.Idle.Milliseconds(), o.Dry, o.OnlyRole, spare, onlyPIDs, onlyStarts)
+	if err != nil {
+		return res, fmt.Errorf("end sessions: %w", err)
+	}
+	res.Judged, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Judged, error) {
+		var j Judged
+		var age *int64
+		places := append([]any{&res.At}, j.scanTargets(&age)...)
+		err := row.Scan(append(places, &j.Verdict, &j.Signalled)...)
+		j.setAge(age)
+		return j, err
+	})
+	if err != nil {
+		return res, fmt.Errorf("end sessions: %w", err)
+	}
+	var waiting []Session
+	for _, j := range res.Judged {
+		if j.Verdict == VerdictEnd && !o.Dry {
+			waiting = append(waiting, j.Session)
+		}
+	}
+	res.Ended, res.LeftOver, err = AwaitGone(ctx, conn, waiting)
+	return res, err
+}
+
+// goneTimeout is how long End waits for signalled sessions to be gone. The
+// server needs about 1.3 ms for each, a busy one longer.
+const goneTimeout = 5 * time.Second
+
+// AwaitGone polls until none of the sessions is left. A session that is hidden
+// has no backend_start to compare: its pid decides then.
+func AwaitGone(ctx context.Context, conn *pgx.Conn, sessions []Session) (gone, left []Session, err error) {
+	left = sessions
+	deadline := time.Now().Add(goneTimeout)
+	for pause := 2 * time.Millisecond; len(left) > 0; pause = min(pause*3/2, 50*time.Millisecond) {
+		present, err := presentOf(ctx, conn, left)
+		if err != nil {
+			return gone, left, err
+		}
+		var still []Session
+		for _, s := range left {
+			started, here := present[s.PID]
+			if here && (s.BackendStart == nil || started == nil || s.BackendStart.Equal(*started)) {
+				still = append(still, s)
+			} else {
+				gone = append(gone, s)
+			}
+		}
+		if left = still; len(left) == 0 || time.Now().After(deadline) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return gone, left, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+	return gone, left, nil
+}
+
+func presentOf(ctx context.Context, conn *pgx.Conn, sessions []Session) (map[int]*time.Time, error) {
+	pids := make([]int32, len(sessions))
+	for i, s := range sessions {
+		pids[i] = int32(s.PID)
+	}
+	rows, err := conn.Query(ctx, `SELECT a.pid, a.backend_start FROM pg_catalog.pg_stat_activity a WHERE a.pid = ANY ($1::int[])`,
+		execMode(conn), pids)
+	if err != nil {
+		return nil, fmt.Errorf("look for ended sessions: %w", err)
+	}
+	present := make(map[int]*time.Time)
+	var pid int
+	var started *time.Time
+	if _, err := pgx.ForEachRow(rows, []any{&pid, &started}, func() error {
+		present[pid] = started
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("look for ended sessions: %w", err)
+	}
+	return present, nil
+}

@@ -1,0 +1,81 @@
+package pgops
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Slots are the server's connection slots. Only client sessions count against
+// them: WAL senders and workers have had slots of their own since PostgreSQL 12.
+type Slots struct {
+	Max               int `json:"max_connections"`
+	SuperuserReserved int `json:"superuser_reserved"`
+	Reserved          int `json:"reserved"` // reserved_connections, PostgreSQL 16+; 0 before
+	Used              int `json:"used"`     // client sessions of all databases, the asking one included
+}
+
+// Usable is how many sessions roles without a privilege can have at most.
+func (s Slots) Usable() int { return s.Max - s.SuperuserReserved - s.Reserved }
+
+// Free is how many more such sessions fit in now; never negative.
+func (s Slots) Free() int { return max(0, s.Usable()-s.Used) }
+
+// Server is what one login and one query tell about the server and about the
+// session that asks.
+type Server struct {
+	Version       string // server_version, "15.18"
+	VersionNum    int    // server_version_num, 150018
+	Role          string // current_user
+	Superuser     bool
+	Database      string
+	RoleLimit     int // rolconnlimit, -1: none
+	DatabaseLimit int // datconnlimit, -1: none
+	Slots         Slots
+	InRecovery    bool
+	DataDirectory string // "" unless the role may read it (superuser, pg_read_all_settings)
+	BackendPID    int
+	ServerAddr    netip.Addr // inet_server_addr: invalid over a Unix socket
+	ServerPort    int
+	ClientPort    int           // our own port as the server sees it, -1 over a Unix socket
+	Started       time.Time     // pg_postmaster_start_time
+	Latency       time.Duration // of this one query, there and back
+}
+
+// Ask asks the server about itself in one round trip.
+func Ask(ctx context.Context, conn *pgx.Conn) (Server, error) {
+	var s Server
+	var addr *string
+	began := time.Now()
+	err := conn.QueryRow(ctx, `
+		SELECT pg_catalog.current_setting('server_version'),
+			pg_catalog.current_setting('server_version_num')::int,
+			current_user, r.rolsuper, r.rolconnlimit,
+			pg_catalog.current_database(), d.datconnlimit,
+			pg_catalog.current_setting('max_connections')::int,
+			pg_catalog.current_setting('superuser_reserved_connections')::int,
+			coalesce(pg_catalog.current_setting('reserved_connections', true), '0')::int,
+			(SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE `+client+`)::int,
+			pg_catalog.pg_is_in_recovery(),
+			CASE WHEN pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE') THEN pg_catalog.current_setting('data_directory') ELSE '' END,
+			pg_catalog.pg_backend_pid(),
+			pg_catalog.host(pg_catalog.inet_server_addr()), coalesce(pg_catalog.inet_server_port(), 0),
+			coalesce(pg_catalog.inet_client_port(), -1),
+			pg_catalog.pg_postmaster_start_time()
+		FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
+		WHERE r.rolname = current_user AND d.datname = pg_catalog.current_database()`, execMode(conn)).Scan(
+		&s.Version, &s.VersionNum, &s.Role, &s.Superuser, &s.RoleLimit, &s.Database, &s.DatabaseLimit,
+		&s.Slots.Max, &s.Slots.SuperuserReserved, &s.Slots.Reserved, &s.Slots.Used, &s.InRecovery,
+		&s.DataDirectory, &s.BackendPID, &addr, &s.ServerPort, &s.ClientPort, &s.Started)
+	if err != nil {
+		return Server{}, fmt.Errorf("ask the server about itself: %w", err)
+	}
+	s.Latency = time.Since(began)
+	if addr != nil {
+		s.ServerAddr, _ = netip.ParseAddr(*addr)
+	}
+	return s, nil
+}

@@ -1,0 +1,22 @@
+package dbtasks
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// program is how the user calls these targets, for the next commands in the
+// output. A compiled runbook is called by its own path. A binary from Mage's
+// cache was started by mage, or by "go tool mage", whose program lies in Go's
+// own build cache.
+func program() string {
+	self := os.Args[0]
+	if name := strings.TrimSuffix(filepath.Base(self), ".exe"); name == "dbtasks" {
+		return self
+	}
+	if exe, err := os.Readlink(filepath.Join("/proc", itoa(os.Getppid()), "exe")); err == nil && strings.Contains(exe, "go-build") {
+		return "go tool mage"
+	}
+	return "mage"
+}

@@ -1,0 +1,185 @@
+package runbook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+)
+
+// Route is how the tool got in, the rung of the ladder in the output.
+type Route string
+
+// The routes, in the order in which they are tried.
+const (
+	RouteDatabaseURL    Route = "database_url"
+	RouteDirectURL      Route = "direct_url"
+	RouteAdminURL       Route = "admin_url"       // DBTASKS_ADMIN_URL, into the reserved slots
+	RouteLocalSuperuser Route = "local_superuser" // the same without a setting: Unix socket or loopback
+	RouteSignal         Route = "signal"          // an idle backend was sent SIGTERM to free a slot
+)
+
+// Words is the route for people.
+func (r Route) Words() string {
+	switch r {
+	case RouteDirectURL:
+		return "through DIRECT_URL"
+	case RouteAdminURL:
+		return "through a reserved slot, with DBTASKS_ADMIN_URL"
+	case RouteLocalSuperuser:
+		return "through a reserved slot, as the local superuser"
+	case RouteSignal:
+		return "through a slot freed by SIGTERM to an idle backend"
+	}
+	return "through DATABASE_URL"
+}
+
+// access is a session to work with, and what is known of its server.
+type access struct {
+	conn    *pgx.Conn
+	server  pgops.Server
+	target  Target
+	route   Route
+	release func()
+}
+
+// how far open may go to get in.
+type openOptions struct {
+	caller string // the target with its flags, for next commands
+	remote string // -remote
+	harm   bool   // the caller ends sessions: the server must be permitted
+	signal bool   // the caller may free a slot by a signal (rung 3)
+	dry    bool   // plan only: no signal is sent
+}
+
+// open logs in by the first rung that works. Every rung is bounded by the
+// URL's connect timeout or less.
+func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
+	if err := deps.Connect(); err != nil {
+		return nil, err
+	}
+	url := deps.Pool.URL()
+	target, err := locate(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	a, err := openURL(ctx, deps, target)
+	if err != nil && pgops.CauseOf(err).NoSlot() {
+		a, err = openWithoutSlot(ctx, deps, target, o, err)
+	}
+	if plan := (*dryPlan)(nil); errors.As(err, &plan) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, loginFailure(deps, url, err)
+	}
+	if err := checkLimit(deps, a.server); err != nil {
+		a.release()
+		return nil, err
+	}
+	return a, nil
+}
+
+// openURL is the first rung: the pool's session.
+func openURL(ctx context.Context, deps *Deps, target Target) (*access, error) {
+	c, err := deps.Pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := &access{conn: c.Conn(), target: target, route: RouteDatabaseURL, release: c.Release}
+	if deps.Pool.URL().Origin.Variable == "DIRECT_URL" {
+		a.route = RouteDirectURL
+	}
+	if a.server, err = pgops.Ask(ctx, a.conn); err != nil {
+		c.Release()
+		return nil, err
+	}
+	a.target.prove(a.server)
+	return a, nil
+}
+
+// checkLimit refuses a pool limit that this server can't give. A superuser may
+// use every slot, others what is not reserved; role and database may have
+// limits of their own.
+func checkLimit(deps *Deps, s pgops.Server) error {
+	url, err := deps.Config.Database()
+	if err != nil {
+		return err
+	}
+	usable := s.Slots.Usable()
+	if s.Superuser && s.Role == url.User {
+		usable = s.Slots.Max
+	}
+	for _, limit := range []int{s.RoleLimit, s.DatabaseLimit} {
+		if limit >= 0 {
+			usable = min(usable, limit)
+		}
+	}
+	if url.Limit > usable && !url.PgBouncer {
+		return url.TooHigh(usable)
+	}
+	return nil
+}
+
+// openWithoutSlot climbs the rest of the ladder after a login was refused for
+// want of a slot. Its error is the first refusal, which is what the user has
+// to know, with what was tried since.
+func openWithoutSlot(ctx context.Context, deps *Deps, target Target, o openOptions, refused error) (*access, error) {
+	deps.progress("no slot at %s: %s", target.At(), firstWords(refused))
+	if !target.Local && target.Listener != nil {
+		// Somebody else's machine: no door but the front one.
+		return nil, refused
+	}
+	a, tried := openReserved(ctx, deps, target)
+	if a != nil {
+		deps.progress("got in %s", a.route.Words())
+		return a, nil
+	}
+	cause := pgops.CauseOf(refused)
+	if o.signal && cause != pgops.CausePoolerLimit {
+		if _, err := target.permit(deps, o.caller, ""); err == nil {
+			if o.dry {
+				if list, _, why := idleBackends(ctx, deps, target, cause); why == "" {
+					return nil, &dryPlan{target, list}
+				}
+			}
+			var why string
+			if a, why = openBySignal(ctx, deps, target, cause); a != nil {
+				deps.progress("got in %s", a.route.Words())
+				return a, nil
+			}
+			tried = append(tried, "tried "+why)
+		}
+	}
+	f := loginFailure(deps, deps.Pool.URL(), refused)
+	f.Details = append(f.Details, tried...)
+	nameHolders(ctx, deps, target, f)
+	return nil, f
+}
+
+// dryPlan is what a dry run finds when no slot is left: it signals nobody, so
+// it can't log in, and plans by the titles alone.
+type dryPlan struct {
+	target   Target
+	backends []idleBackend
+}
+
+func (*dryPlan) Error() string { return "no slot is left; a dry run frees none" }
+
+func firstWords(err error) string {
+	if words, _ := pgops.ServerWords(err); words != "" {
+		return words
+	}
+	return err.Error()
+}
+
+// errOtherServer: the session of a reserved slot turned out to be on another
+// server than the URL's.
+var errOtherServer = errors.New("this is not the server that DATABASE_URL names")
+
+func wrapTried(what string, err error) string {
+	return fmt.Sprintf("tried %s: %s", what, firstWords(err))
+}

@@ -1,0 +1,209 @@
+package runbook
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+)
+
+// CleanupOptions are the flags of db:cleanup.
+type CleanupOptions struct {
+	Force  bool          // every client session of the database, not only idle ones
+	Idle   time.Duration // only sessions that have been in their state at least this long; 0: any
+	Dry    bool          // make the plan and apply nothing
+	Remote string        // allow a server that is not this machine's, by its database's name
+	Spare  Spare         // whose sessions are left alone
+	Caller string        // the target, for next commands; "db:cleanup" when empty
+}
+
+// Spare chooses whose sessions a cleanup leaves alone.
+type Spare int
+
+// SpareNobody ends sessions whoever holds them; SpareProject leaves those of
+// this project's running processes alone (dev:start).
+const (
+	SpareNobody Spare = iota
+	SpareProject
+)
+
+// CleanupReport is what one cleanup found and did.
+type CleanupReport struct {
+	OK        bool            `json:"ok"` // everything that was to end is gone
+	Dry       bool            `json:"dry"`
+	Force     bool            `json:"force"`
+	Target    Target          `json:"target"`
+	Route     Route           `json:"route"`
+	Found     int             `json:"found"`     // client sessions of the database, our own left out
+	Plan      []pgops.Session `json:"plan"`      // to be ended
+	Ended     int             `json:"ended"`     // of these, seen to be gone
+	Spared    []pgops.Judged  `json:"spared"`    // left alone, and why
+	Refused   []pgops.Judged  `json:"refused"`   // this role may not end them
+	Hidden    int             `json:"hidden"`    // of the spared: state not visible to this role
+	LeftOver  []pgops.Session `json:"left_over"` // signalled, and still there after 5 s
+	CameBack  []pgops.Session `json:"came_back"` // opened since
+	Slots     pgops.Slots     `json:"slots"`
+	Usable    int             `json:"usable"`
+	Free      int             `json:"free"`
+	ElapsedMS int64           `json:"elapsed_ms"`
+	Next      string          `json:"next,omitempty"` // the command that goes on from here, where something is left to do
+}
+
+// Cleanup ends sessions of the URL's database in one statement and waits until
+// they are gone. It gets in even when no slot is left (see the ladder in
+// open), and returns a report with OK false when something is missing.
+func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, error) {
+	if o.Caller == "" {
+		o.Caller = "db:cleanup"
+	}
+	if o.Idle < 0 {
+		return CleanupReport{}, &Failure{Exit: ExitSettings, Code: "usage", Message: "-idle wants a duration that is not negative; nothing was touched.",
+			Next: deps.Command("db:cleanup -idle=5m")}
+	}
+	a, err := open(ctx, deps, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry})
+	var plan *dryPlan
+	if errors.As(err, &plan) {
+		return planned(plan, o), nil
+	}
+	if err != nil {
+		return CleanupReport{}, err
+	}
+	defer a.release()
+	return cleanup(ctx, deps, a, o)
+}
+
+// planned is the report of a dry run that could not log in.
+func planned(plan *dryPlan, o CleanupOptions) CleanupReport {
+	r := newCleanupReport(plan.target, RouteSignal, o)
+	for _, b := range plan.backends {
+		r.Plan = append(r.Plan, b.session)
+	}
+	r.OK, r.Found = true, len(r.Plan)
+	return r
+}
+
+// newCleanupReport has its lists made: JSON shows [] and not null.
+func newCleanupReport(target Target, route Route, o CleanupOptions) CleanupReport {
+	return CleanupReport{Dry: o.Dry, Force: o.Force, Target: target, Route: route,
+		Plan: []pgops.Session{}, Spared: []pgops.Judged{}, Refused: []pgops.Judged{}, LeftOver: []pgops.Session{}, CameBack: []pgops.Session{}}
+}
+
+// cleanup works through a session that somebody else opened.
+func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions) (CleanupReport, error) {
+	began := time.Now()
+	r := newCleanupReport(a.target, a.route, o)
+	onlyRole, err := a.target.permit(deps, o.Caller, o.Remote)
+	if err != nil {
+		return r, err
+	}
+	end := pgops.EndOptions{Database: a.target.Database, Force: o.Force, Idle: o.Idle, Dry: o.Dry, OnlyRole: onlyRole}
+	if o.Spare == SpareProject {
+		if end.Spare, err = projectSessions(ctx, deps, a); err != nil {
+			return r, err
+		}
+	}
+	if !o.Dry {
+		deps.progress("cleaning up %s", a.target)
+	}
+	result, err := pgops.End(ctx, a.conn, end)
+	r.take(result)
+	if err != nil && endedByOther(err) {
+		// Another run with -force, or an administrator, ended our own session
+		// while we waited: ask again with a new one what is left.
+		err = r.verify(ctx, deps, result)
+	} else if err == nil {
+		err = r.settle(ctx, a, result.At)
+	}
+	if err != nil {
+		return r, &Failure{Exit: ExitNotDone, Code: "interrupted", Err: err,
+			Message: "The cleanup was cut short: " + firstWords(err), Next: deps.Command(o.Caller)}
+	}
+	r.OK = len(r.LeftOver) == 0 && len(r.Refused) == 0
+	r.ElapsedMS = time.Since(began).Milliseconds()
+	r.Next = r.next(deps)
+	return r, nil
+}
+
+// next is the one command that helps most with what is left.
+func (r *CleanupReport) next(deps *Deps) string {
+	switch {
+	case r.Dry:
+		return ""
+	case len(r.LeftOver) > 0:
+		return deps.Command("dev:recover -restart=always")
+	case len(r.Refused) > 0:
+		return "set DBTASKS_ADMIN_URL in .env to a superuser's URL, then: " + deps.Command("db:cleanup")
+	case len(r.CameBack) > 0:
+		return deps.Command("dev:stop")
+	case r.Free == 0:
+		return deps.Command("db:cleanup -force")
+	}
+	return ""
+}
+
+// take sorts what the statement decided.
+func (r *CleanupReport) take(result pgops.EndResult) {
+	r.Found = len(result.Judged)
+	for _, j := range result.Judged {
+		switch j.Verdict {
+		case pgops.VerdictEnd:
+			r.Plan = append(r.Plan, j.Session)
+		case pgops.VerdictRefused:
+			r.Refused = append(r.Refused, j)
+		default:
+			if j.Verdict == pgops.VerdictHidden {
+				r.Hidden++
+			}
+			r.Spared = append(r.Spared, j)
+		}
+	}
+	r.Ended = len(result.Ended)
+	r.LeftOver = append(r.LeftOver, result.LeftOver...)
+}
+
+// settle asks what the server looks like afterwards: the slots, and the
+// sessions that were opened since.
+func (r *CleanupReport) settle(ctx context.Context, a *access, since time.Time) error {
+	now, err := pgops.Sessions(ctx, a.conn, r.Target.Database)
+	if err != nil {
+		return err
+	}
+	if !since.IsZero() && !r.Dry {
+		for _, s := range now {
+			if s.BackendStart != nil && s.BackendStart.After(since) && s.ApplicationName != pgops.ApplicationName {
+				r.CameBack = append(r.CameBack, s)
+			}
+		}
+	}
+	sample, err := pgops.TakeSample(ctx, a.conn, r.Target.Database)
+	if err != nil {
+		return err
+	}
+	r.Slots, r.Usable, r.Free = sample.Slots, sample.Slots.Usable(), sample.Slots.Free()
+	return nil
+}
+
+// verify looks with a new session for what the ended one was waiting for.
+func (r *CleanupReport) verify(ctx context.Context, deps *Deps, result pgops.EndResult) error {
+	a, err := openURL(ctx, deps, r.Target)
+	if err != nil {
+		return err
+	}
+	defer a.release()
+	gone, left, err := pgops.AwaitGone(ctx, a.conn, result.LeftOver)
+	if err != nil {
+		return err
+	}
+	r.Ended += len(gone)
+	r.LeftOver = append([]pgops.Session{}, left...)
+	return r.settle(ctx, a, result.At)
+}
+
+// endedByOther tells whether the server ended our session on somebody's order.
+func endedByOther(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "57P01"
+}

@@ -1,0 +1,79 @@
+// Package runbook is the procedures: test, cleanup, monitor, start, stop,
+// recover and the drill. Each is one call (ctx, deps, Options) (Report, error)
+// that makes a plan, applies it unless told otherwise, and returns data; it
+// prints nothing but progress. An error is a *Failure wherever the reason is
+// one that users meet.
+package runbook
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/config"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+)
+
+// Deps is what the procedures work with.
+type Deps struct {
+	Config *config.Config
+	Pool   *pgops.LazyPool // nil until Connect
+	// Progress takes lines for people while a procedure runs, on standard
+	// error; nil: none.
+	Progress io.Writer
+	// Program is how this tool was called, for next commands: "mage",
+	// "go tool mage", "bin/dbtasks".
+	Program string
+}
+
+// progress writes one line for people.
+func (d *Deps) progress(format string, args ...any) {
+	if d.Progress != nil {
+		fmt.Fprintf(d.Progress, format+"\n", args...)
+	}
+}
+
+// Command is a target as the user would type it.
+func (d *Deps) Command(target string) string {
+	program := d.Program
+	if program == "" {
+		program = "mage"
+	}
+	return program + " " + target
+}
+
+// Connect checks the database settings and makes the pool, which connects to
+// nothing yet.
+func (d *Deps) Connect() error {
+	if d.Pool != nil {
+		return nil
+	}
+	// DATABASE_URL is required and checked also where DIRECT_URL is used.
+	if _, err := d.Config.Database(); err != nil {
+		return err
+	}
+	if _, err := d.Config.Admin(); err != nil {
+		return err
+	}
+	url, err := d.Config.Server()
+	if err != nil {
+		return err
+	}
+	d.Pool = pgops.NewLazyPool(url)
+	return nil
+}
+
+// where is host and port of a URL for people: "localhost:5432", or the socket.
+func where(url *config.URL) string {
+	var parts []string
+	for _, h := range url.Hosts {
+		if strings.HasPrefix(h.Name, "/") {
+			parts = append(parts, fmt.Sprintf("%s/.s.PGSQL.%d", strings.TrimSuffix(h.Name, "/"), h.Port))
+		} else if strings.Contains(h.Name, ":") {
+			parts = append(parts, fmt.Sprintf("[%s]:%d", h.Name, h.Port))
+		} else {
+			parts = append(parts, fmt.Sprintf("%s:%d", h.Name, h.Port))
+		}
+	}
+	return strings.Join(parts, ",")
+}

@@ -1,0 +1,73 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+)
+
+// DevTestReport is what a run of the project's tests left behind.
+type DevTestReport struct {
+	OK       bool            `json:"ok"`
+	Cleanup  CleanupReport   `json:"cleanup"`
+	Command  string          `json:"command"`
+	ExitCode int             `json:"exit_code"`
+	TookMS   int64           `json:"took_ms"`
+	Sessions []pgops.Session `json:"sessions_left"` // opened during the run, and still there after it
+}
+
+// DevTest ends idle sessions that no running process of this project uses,
+// runs the test command and looks at what it left behind.
+func DevTest(ctx context.Context, deps *Deps, stdin, stdout, stderr *os.File) (DevTestReport, error) {
+	r := DevTestReport{Sessions: []pgops.Session{}}
+	command, err := devserver.Test(deps.Config.Root, deps.Config.TestCommand, os.Environ())
+	if err != nil {
+		return r, err
+	}
+	r.Command = command.Line
+	r.Cleanup, err = Cleanup(ctx, deps, CleanupOptions{Spare: SpareProject, Caller: "dev:test"})
+	if f := AsFailure(err); f != nil && f.Exit != ExitRefused {
+		return r, err
+	}
+	deps.progress("%s", cleanupLine(r.Cleanup, err))
+	before, err := sessionsNow(ctx, deps)
+	if err != nil {
+		return r, err
+	}
+	deps.progress("running: %s", command.Line)
+	began := time.Now()
+	result, err := devserver.Run(ctx, command, devserver.RunOptions{Stdin: stdin, Stdout: stdout, Stderr: stderr})
+	r.TookMS, r.ExitCode = time.Since(began).Milliseconds(), result.ExitCode
+	if err != nil {
+		return r, &Failure{Exit: ExitNotDone, Code: "run", Message: fmt.Sprintf("The tests could not be run: %v", err), Next: deps.Command("dev:test"), Err: err}
+	}
+	after, err := sessionsNow(context.WithoutCancel(ctx), deps)
+	if err != nil {
+		return r, err
+	}
+	known := map[pgops.SessionID]bool{}
+	for _, s := range before {
+		known[s.ID()] = true
+	}
+	for _, s := range after {
+		if !known[s.ID()] && s.ApplicationName != pgops.ApplicationName {
+			r.Sessions = append(r.Sessions, s)
+		}
+	}
+	r.OK = r.ExitCode == 0
+	return r, nil
+}
+
+// sessionsNow lists the sessions of the URL's database through the pool.
+func sessionsNow(ctx context.Context, deps *Deps) ([]pgops.Session, error) {
+	c, err := deps.Pool.Acquire(ctx)
+	if err != nil {
+		return nil, loginFailure(deps, deps.Pool.URL(), err)
+	}
+	defer c.Release()
+	return pgops.Sessions(ctx, c.Conn(), deps.Pool.URL().Database)
+}

@@ -1,0 +1,180 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/config"
+	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+)
+
+// reservedTimeout bounds each try at a reserved slot: they are all on this
+// machine, and there are a handful.
+const reservedTimeout = time.Second
+
+// door is one way to a reserved slot.
+type door struct {
+	route Route
+	words string
+	url   *config.URL
+}
+
+// openReserved is the second rung: a login that may use the slots which
+// PostgreSQL keeps back for superusers (superuser_reserved_connections) or, in
+// 16+, for roles with pg_use_reserved_connections. It returns nil and what
+// was tried when none works.
+func openReserved(ctx context.Context, deps *Deps, target Target) (*access, []string) {
+	var tried []string
+	for _, d := range reservedDoors(deps, target) {
+		a, err := enter(ctx, d, target)
+		if err == nil {
+			return a, nil
+		}
+		tried = append(tried, wrapTried(d.words, err))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, tried
+}
+
+// reservedDoors lists the ways to a reserved slot: DBTASKS_ADMIN_URL when it
+// is set, else the local superuser, which is the role of the operating
+// system's user (Homebrew, Postgres.app) or postgres, over the Unix socket and
+// over loopback.
+func reservedDoors(deps *Deps, target Target) []door {
+	admin, err := deps.Config.Admin()
+	if err == nil && admin != nil {
+		return []door{{RouteAdminURL, "DBTASKS_ADMIN_URL", admin}}
+	}
+	if !target.Local && target.Listener != nil {
+		return nil
+	}
+	var doors []door
+	for _, host := range localHosts(deps.Pool.URL(), target.Port) {
+		for _, role := range superusers() {
+			url := deps.Pool.URL().As(role, host, target.Port)
+			doors = append(doors, door{RouteLocalSuperuser, fmt.Sprintf("role %q at %s", role, where(url)), url})
+		}
+	}
+	return doors
+}
+
+func superusers() []string {
+	roles := []string{"postgres"}
+	if u, err := user.Current(); err == nil && u.Username != "postgres" && u.Username != "root" {
+		roles = append([]string{u.Username}, roles...)
+	}
+	return roles
+}
+
+// localHosts are the socket folders that hold a socket for this port, and the
+// URL's own loopback host.
+func localHosts(url *config.URL, port int) []string {
+	var hosts []string
+	for _, dir := range hostops.SocketDirs(port) {
+		hosts = append(hosts, dir)
+	}
+	for _, h := range url.Hosts {
+		if !strings.HasPrefix(h.Name, "/") && int(h.Port) == port {
+			hosts = append(hosts, h.Name)
+		}
+	}
+	return hosts
+}
+
+// enter logs in by one door and makes sure that it leads to the URL's server.
+func enter(ctx context.Context, d door, target Target) (*access, error) {
+	cfg, err := d.url.ConnConfig()
+	if err != nil {
+		return nil, err
+	}
+	loginCtx, cancel := context.WithTimeout(ctx, reservedTimeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(loginCtx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	a := &access{conn: conn, target: target, route: d.route, release: func() { pgops.Logout(ctx, conn) }}
+	if a.server, err = pgops.Ask(loginCtx, conn); err == nil && !sameServer(loginCtx, conn, d.url, target, a.server) {
+		err = errOtherServer
+	}
+	if err != nil {
+		a.release()
+		return nil, err
+	}
+	a.target.prove(a.server)
+	return a, nil
+}
+
+// sameServer tells whether the server behind a door is the one behind the
+// URL's host and port. The same host and port are; a Unix socket is when the
+// process that listens on both is the same, or, where listeners are hidden
+// from this user, when the server says that it listens on that port and the
+// owner of the listening TCP socket is the account of its backends.
+func sameServer(ctx context.Context, conn *pgx.Conn, url *config.URL, target Target, server pgops.Server) bool {
+	host := url.Hosts[0]
+	if int(host.Port) != target.Port {
+		return false
+	}
+	if !strings.HasPrefix(host.Name, "/") {
+		return sameHost(ctx, host.Name, target.Host)
+	}
+	if strings.HasPrefix(target.Host, "/") {
+		return filepath.Clean(host.Name) == filepath.Clean(target.Host)
+	}
+	sockets, err := hostops.ReadSockets(ctx)
+	if err != nil {
+		return false
+	}
+	if target.Listener != nil {
+		pid, ok := sockets.UnixListener(filepath.Join(host.Name, fmt.Sprintf(".s.PGSQL.%d", host.Port)))
+		return ok && pid == target.Listener.PID
+	}
+	backend, err := hostops.Find(server.BackendPID)
+	if err != nil {
+		return false
+	}
+	addrs, err := resolve(ctx, target.Host)
+	if err != nil {
+		return false
+	}
+	var port string
+	if err := conn.QueryRow(ctx, "SHOW port").Scan(&port); err != nil || port != fmt.Sprint(target.Port) {
+		return false
+	}
+	for _, l := range sockets.Listeners() {
+		if int(l.Addr.Port()) == target.Port && serves(l.Addr.Addr(), addrs) && l.UID != backend.UID {
+			return false
+		}
+	}
+	return true
+}
+
+// sameHost tells whether two names are one machine's: the same name, or both
+// this machine's loopback.
+func sameHost(ctx context.Context, a, b string) bool {
+	if strings.EqualFold(a, b) {
+		return true
+	}
+	loopback := func(host string) bool {
+		addrs, err := resolve(ctx, host)
+		if err != nil || len(addrs) == 0 {
+			return false
+		}
+		for _, addr := range addrs {
+			if !addr.IsLoopback() {
+				return false
+			}
+		}
+		return true
+	}
+	return loopback(a) && loopback(b)
+}

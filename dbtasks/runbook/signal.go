@@ -1,0 +1,133 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+)
+
+// signalTimeout bounds the third rung.
+const signalTimeout = 5 * time.Second
+
+// idleBackend is a backend of this database that does nothing, by its title.
+type idleBackend struct {
+	process hostops.Process
+	session pgops.Session
+}
+
+// idleBackends finds, without a login, the idle backends of the URL's database
+// among the children of the postmaster that listens on the URL's port, oldest
+// first. Where it can't, it says why.
+func idleBackends(ctx context.Context, deps *Deps, target Target, cause pgops.Cause) (list []idleBackend, postmaster hostops.Process, why string) {
+	if target.Listener == nil {
+		return nil, postmaster, "the process that listens is hidden from this user"
+	}
+	if target.Listener.Kind != hostops.Postgres {
+		return nil, postmaster, fmt.Sprintf("%s listens there, not PostgreSQL itself", target.Listener.Name)
+	}
+	table, err := hostops.Snapshot(ctx)
+	if err != nil {
+		return nil, postmaster, err.Error()
+	}
+	postmaster, ok := table.Process(target.Listener.PID)
+	if !ok {
+		return nil, postmaster, "the postmaster is gone"
+	}
+	if os.Getuid() != 0 && !postmaster.Mine() {
+		return nil, postmaster, "the server runs as another account, which this user may not signal"
+	}
+	children := table.Children(postmaster.PID)
+	titles := make([]string, len(children))
+	for i, c := range children {
+		titles[i] = c.Title()
+	}
+	prefix := pgserver.ClusterPrefix(titles)
+	url := deps.Pool.URL()
+	seen := 0
+	for _, c := range children {
+		title, ok := pgserver.ParseTitle(c.Title(), prefix)
+		if !ok {
+			continue
+		}
+		seen++
+		role, ok := title.Of(url.User, url.Database)
+		if !ok || title.State != "idle" || cause == pgops.CauseRoleLimit && role != url.User {
+			continue
+		}
+		port, _ := strconv.Atoi(title.Port)
+		s := pgops.Session{PID: c.PID, Role: role, Database: url.Database, State: pgops.StateIdle, ClientPort: port}
+		if addr, err := netip.ParseAddr(title.Addr); err == nil {
+			s.ClientAddr = addr.String()
+		} else if title.Port == "" {
+			s.ClientPort = -1
+		}
+		list = append(list, idleBackend{c, s})
+	}
+	slices.SortFunc(list, func(a, b idleBackend) int { return int(a.process.Started - b.process.Started) })
+	switch {
+	case len(list) > 0:
+		return list, postmaster, ""
+	case seen == 0:
+		return nil, postmaster, "the server's process titles tell nothing (update_process_title=off?)"
+	}
+	return nil, postmaster, fmt.Sprintf("of the %d backends none is an idle one of database %q", seen, url.Database)
+}
+
+// openBySignal is the third rung: with no slot left at all, SIGTERM to an idle
+// backend of this database frees one, which is used at once, before the
+// leaking process takes it again. As few as possible are signalled: one, then
+// two, four, … while the login is still refused.
+func openBySignal(ctx context.Context, deps *Deps, target Target, cause pgops.Cause) (*access, string) {
+	ctx, cancel := context.WithTimeout(ctx, signalTimeout)
+	defer cancel()
+	signalled := 0
+	for n := 1; ctx.Err() == nil; n *= 2 {
+		list, postmaster, why := idleBackends(ctx, deps, target, cause)
+		if why != "" {
+			return nil, fmt.Sprintf("SIGTERM to an idle backend: %s (%d signalled)", why, signalled)
+		}
+		sent := 0
+		for _, b := range list[:min(n, len(list))] {
+			if err := hostops.TerminateBackend(b.process, postmaster.Identity); err == nil {
+				sent++
+				deps.progress("sent SIGTERM to idle backend %d of database %q", b.process.PID, b.session.Database)
+			}
+		}
+		signalled += sent
+		if a := seize(ctx, deps, target); a != nil {
+			a.route = RouteSignal
+			return a, ""
+		}
+	}
+	return nil, fmt.Sprintf("SIGTERM to idle backends: %d signalled, and each slot was taken again at once", signalled)
+}
+
+// seizeTimeout is how long a freed slot is fought for: measured, a signalled
+// backend's slot is free within 0.2 s.
+const seizeTimeout = 400 * time.Millisecond
+
+// seize logs in by whichever door opens first.
+func seize(ctx context.Context, deps *Deps, target Target) *access {
+	deadline := time.Now().Add(seizeTimeout)
+	for ctx.Err() == nil && time.Now().Before(deadline) {
+		a, err := openURL(ctx, deps, target)
+		if err == nil {
+			return a
+		}
+		if pgops.CauseOf(err) == pgops.CauseReservedOnly {
+			if a, _ := openReserved(ctx, deps, target); a != nil {
+				return a
+			}
+			return nil // an ordinary slot needs another backend to go
+		}
+	}
+	return nil
+}

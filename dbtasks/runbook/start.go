@@ -1,0 +1,204 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+)
+
+// StartOptions are the flags of dev:start.
+type StartOptions struct {
+	Port    int    // 0: the first free one of DBTASKS_PORTS
+	Command string // instead of DBTASKS_DEV_COMMAND; empty: that one, else the package manager's run dev
+	Guard   int    // sessions of this database at which to warn once; 0: never
+	Replace bool   // stop this project's own stale dev server first
+	// Stdin, Stdout and Stderr are the dev server's own: the terminal, so
+	// that its keys reach it.
+	Stdin, Stdout, Stderr *os.File
+}
+
+// StartReport is how the dev server ran.
+type StartReport struct {
+	OK       bool           `json:"ok"`
+	Stopped  *StopReport    `json:"stopped,omitempty"`
+	Cleanup  *CleanupReport `json:"cleanup,omitempty"`
+	Port     int            `json:"port"`
+	Command  string         `json:"command"`
+	ExitCode int            `json:"exit_code"` // of the dev command; 128+n when signal n ended it
+	Ended    string         `json:"ended"`     // why the run ended, where it was not the command's own end
+	Left     []StopItem     `json:"left"`      // processes that could not be ended
+}
+
+// Start cleans up, checks, picks a port and runs the dev server until it ends;
+// whatever ends it, the whole tree of the dev command is ended with it.
+func Start(ctx context.Context, deps *Deps, o StartOptions) (StartReport, error) {
+	r := StartReport{Left: []StopItem{}}
+	if o.Guard < 0 || o.Port < 0 || o.Port > 65535 {
+		return r, &Failure{Exit: ExitSettings, Code: "usage", Message: "-guard and -port want numbers that are not negative, a port at most 65535; nothing was touched.",
+			Next: deps.Command("dev:start -port=3000 -guard=10")}
+	}
+	if err := deps.Connect(); err != nil {
+		return r, err
+	}
+	// A missing script or package.json is found before anything is touched.
+	if _, err := devCommand(deps, o, 1); err != nil {
+		return r, err
+	}
+	if err := clearStale(ctx, deps, o, &r); err != nil {
+		return r, err
+	}
+	clean, err := Cleanup(ctx, deps, CleanupOptions{Spare: SpareProject, Caller: "dev:start"})
+	if f := AsFailure(err); f != nil && f.Exit != ExitRefused {
+		return r, err
+	}
+	r.Cleanup = &clean
+	deps.progress("%s", cleanupLine(clean, err))
+	if _, err := Test(ctx, deps, TestOptions{}); err != nil {
+		return r, err
+	}
+	return r, run(ctx, deps, o, &r)
+}
+
+// cleanupLine is what the cleanup before a start did, in a line. A server that
+// is not this machine's is left alone; that does not stop the start.
+func cleanupLine(r CleanupReport, err error) string {
+	if err != nil {
+		return "no cleanup: " + err.Error()
+	}
+	line := fmt.Sprintf("cleanup: %d idle sessions ended, %d of %d usable slots free", r.Ended, r.Free, r.Usable)
+	spared := 0
+	for _, j := range r.Spared {
+		if j.Verdict == pgops.VerdictSpared {
+			spared++
+		}
+	}
+	if spared > 0 {
+		line += fmt.Sprintf("; %d sessions of this project's running processes spared", spared)
+	}
+	return line
+}
+
+// clearStale deals with a dev server of this project that is still there.
+func clearStale(ctx context.Context, deps *Deps, o StartOptions, r *StartReport) error {
+	stale, err := planStop(ctx, deps, StopOptions{})
+	if err != nil {
+		return err
+	}
+	var listening []StopItem
+	for _, p := range stale.Plan {
+		if len(p.Ports) > 0 {
+			listening = append(listening, p)
+		}
+	}
+	if len(listening) == 0 && len(stale.Plan) > 0 {
+		listening = stale.Plan[:1]
+	}
+	switch {
+	case len(listening) == 0:
+		return nil
+	case !o.Replace:
+		f := &Failure{Exit: ExitNotDone, Code: "stale_server", Next: deps.Command("dev:start -replace") + "   (or " + deps.Command("dev:stop") + ")"}
+		f.Message = "A dev server of this project is already running: " + describe(listening[0]) + "."
+		for _, p := range listening[1:] {
+			f.Details = append(f.Details, "also: "+describe(p))
+		}
+		return f
+	}
+	stopped, err := Stop(ctx, deps, StopOptions{})
+	r.Stopped = &stopped
+	if err == nil && !stopped.OK {
+		err = &Failure{Exit: ExitNotDone, Code: "not_stopped", Message: fmt.Sprintf("The stale dev server could not be stopped: %s: %s.", describe(stopped.Left[0].StopItem), stopped.Left[0].Detail),
+			Next: deps.Command("dev:stop")}
+	}
+	if err == nil {
+		deps.progress("stopped the stale dev server: %s", describe(listening[0]))
+	}
+	return err
+}
+
+// describe is a process of a plan for people.
+func describe(p StopItem) string {
+	s := fmt.Sprintf("%s (pid %d", p.Command, p.PID)
+	for _, port := range p.Ports {
+		s += fmt.Sprintf(", port %d", port)
+	}
+	return s + ")"
+}
+
+func devCommand(deps *Deps, o StartOptions, port int) (devserver.Command, error) {
+	configured := o.Command
+	if configured == "" {
+		configured = deps.Config.DevCommand
+	}
+	return devserver.Dev(deps.Config.Root, configured, port, os.Environ())
+}
+
+// run is the dev server's life.
+func run(ctx context.Context, deps *Deps, o StartOptions, r *StartReport) error {
+	first, last := deps.Config.Ports.First, deps.Config.Ports.Last
+	if o.Port > 0 {
+		first, last = o.Port, o.Port
+	}
+	port, err := devserver.FreePort(first, last)
+	if err != nil {
+		return &Failure{Exit: ExitNotDone, Code: "no_port", Message: err.Error(), Next: deps.Command("dev:stop -dry") + " shows who holds the ports", Err: err}
+	}
+	command, err := devCommand(deps, o, port)
+	if err != nil {
+		return err
+	}
+	r.Port, r.Command = port, command.Line
+	deps.progress("starting on port %d: %s", port, command.Line)
+	var guard sync.WaitGroup
+	guardCtx, stopGuard := context.WithCancel(context.WithoutCancel(ctx))
+	result, err := devserver.Run(ctx, command, devserver.RunOptions{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, OnStart: func(int) {
+		if o.Guard > 0 {
+			guard.Go(func() { watchLimit(guardCtx, deps, o.Guard, deps.Progress) })
+		}
+	}})
+	stopGuard()
+	guard.Wait()
+	r.ExitCode, r.Ended = result.ExitCode, result.Reason
+	for _, p := range result.Left {
+		r.Left = append(r.Left, item(p, nil, "could not be ended"))
+	}
+	if err != nil {
+		return &Failure{Exit: ExitNotDone, Code: "run", Message: fmt.Sprintf("The dev server could not be run: %v", err), Next: deps.Command("dev:start"), Err: err}
+	}
+	r.OK = result.ExitCode == 0 && len(r.Left) == 0
+	return nil
+}
+
+// guardEvery is how often the guard counts.
+const guardEvery = 2 * time.Second
+
+// watchLimit warns once, on out, when this database's sessions reach limit.
+// It holds one session; what it can't see it keeps to itself.
+func watchLimit(ctx context.Context, deps *Deps, limit int, out io.Writer) {
+	warned := false
+	_, _ = Monitor(ctx, deps, MonitorOptions{Every: guardEvery}, func(s MonitorSample) {
+		if warned || out == nil || (s.Sessions < limit && !s.Refused) {
+			return
+		}
+		warned = true
+		if s.Refused {
+			fmt.Fprintf(out, "dbtasks: warning: PostgreSQL has no slot left. Next: %s\n", deps.Command("db:cleanup"))
+			return
+		}
+		who := ""
+		if len(s.Groups) > 0 {
+			name := s.Groups[0].ApplicationName
+			if name == "" {
+				name = "without application_name"
+			}
+			who = fmt.Sprintf("; most are of %s: %d %s", name, s.Groups[0].Count, s.Groups[0].State)
+		}
+		fmt.Fprintf(out, "dbtasks: warning: %d sessions (guard %d)%s. Next: %s\n", s.Sessions, limit, who, deps.Command("db:cleanup"))
+	})
+}

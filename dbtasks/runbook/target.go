@@ -1,0 +1,206 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/config"
+	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+)
+
+// Target is the server that a procedure acts on, and whether it was proven to
+// be this machine's own. Nothing is ended on one that was not.
+type Target struct {
+	Host     string    `json:"host"`
+	Port     int       `json:"port"`
+	Database string    `json:"database"`
+	Role     string    `json:"role"`
+	Local    bool      `json:"local"`
+	Proof    string    `json:"proof"`              // why it counts as local, or why it does not
+	Listener *Listener `json:"listener,omitempty"` // null: hidden from this user, or not on this machine
+}
+
+// Listener is the process behind the URL's host and port.
+type Listener struct {
+	PID  int                  `json:"pid"`
+	Name string               `json:"name"`
+	Kind hostops.ListenerKind `json:"-"`
+}
+
+func (t Target) String() string {
+	s := fmt.Sprintf("database %q, role %q at %s", t.Database, t.Role, t.At())
+	if t.Listener != nil {
+		s += fmt.Sprintf(" (listener: %s, pid %d)", t.Listener.Name, t.Listener.PID)
+	}
+	return s
+}
+
+// At is host and port for people, or the path of the socket.
+func (t Target) At() string {
+	if strings.HasPrefix(t.Host, "/") {
+		return fmt.Sprintf("%s/.s.PGSQL.%d", strings.TrimSuffix(t.Host, "/"), t.Port)
+	}
+	return net.JoinHostPort(t.Host, fmt.Sprint(t.Port))
+}
+
+// locate finds the listener of the URL's host and port. Several hosts are
+// local only when each is: the driver may use any of them.
+func locate(ctx context.Context, url *config.URL) (Target, error) {
+	var t Target
+	for i, host := range url.Hosts {
+		one, err := locateHost(ctx, host.Name, int(host.Port))
+		if err != nil {
+			return t, err
+		}
+		if i == 0 || !one.Local {
+			t = one
+		}
+		if !one.Local {
+			break
+		}
+	}
+	t.Database, t.Role = url.Database, url.User
+	return t, nil
+}
+
+func locateHost(ctx context.Context, host string, port int) (Target, error) {
+	t := Target{Host: host, Port: port}
+	if strings.HasPrefix(host, "/") {
+		t.Local, t.Proof = true, "a Unix socket of this machine"
+		sockets, err := hostops.ReadSockets(ctx)
+		if err != nil {
+			return t, err
+		}
+		if pid, ok := sockets.UnixListener(filepath.Join(host, fmt.Sprintf(".s.PGSQL.%d", port))); ok {
+			t.Listener = listener(pid)
+		}
+		return t, nil
+	}
+	addrs, err := resolve(ctx, host)
+	if err != nil {
+		t.Proof = "its host does not resolve to an address"
+		return t, nil
+	}
+	for _, addr := range addrs {
+		if !hostops.LocalAddress(addr) {
+			t.Proof = fmt.Sprintf("%s is not an address of this machine", addr)
+			if hostops.BridgeNetwork(addr) {
+				t.Local, t.Proof = true, fmt.Sprintf("%s lies on a container network of this machine", addr)
+			}
+			return t, nil
+		}
+	}
+	listeners, err := hostops.Listeners(ctx)
+	if err != nil {
+		return t, fmt.Errorf("look for the listener of port %d: %w", port, err)
+	}
+	t.Proof = fmt.Sprintf("nothing listens on port %d", port)
+	for _, l := range listeners {
+		if int(l.Addr.Port()) != port || !serves(l.Addr.Addr(), addrs) {
+			continue
+		}
+		judge(&t, l)
+		if !t.Local {
+			break
+		}
+	}
+	return t, nil
+}
+
+// judge takes one listener of the port into account. With several, the first
+// that is not local decides.
+func judge(t *Target, l hostops.Listener) {
+	if l.PID == 0 {
+		t.Local, t.Proof = false, "the process that listens belongs to another user, who it is can't be told before a login"
+		return
+	}
+	t.Listener = listener(l.PID)
+	switch t.Listener.Kind {
+	case hostops.Postgres:
+		t.Local, t.Proof = true, fmt.Sprintf("PostgreSQL listens there on this machine (pid %d)", l.PID)
+	case hostops.Forwarder:
+		t.Local, t.Proof = true, fmt.Sprintf("a container of this machine publishes the port (%s, pid %d)", t.Listener.Name, l.PID)
+	default:
+		t.Local, t.Proof = false, fmt.Sprintf("%s (pid %d) listens there, which is no PostgreSQL of this machine", t.Listener.Name, l.PID)
+	}
+}
+
+// listener describes the process that listens; nil when it is gone.
+func listener(pid int) *Listener {
+	p, err := hostops.Find(pid)
+	if err != nil {
+		return nil
+	}
+	return &Listener{PID: pid, Name: p.Name, Kind: hostops.KindOf(p)}
+}
+
+// serves tells whether a listener bound to bound answers one of the addresses.
+func serves(bound netip.Addr, addrs []netip.Addr) bool {
+	if bound.IsUnspecified() {
+		return true // an IPv6 wildcard takes IPv4 too unless it says otherwise
+	}
+	for _, a := range addrs {
+		if a.Unmap() == bound.Unmap() {
+			return true
+		}
+	}
+	return false
+}
+
+func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr.Unmap()}, nil
+	}
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	return addrs, err
+}
+
+// prove looks for the proof that only a session gives, where the listener was
+// hidden: the backend that serves us is a process of this machine whose title
+// carries our own client port, or the server's address lies on a container
+// network of this machine.
+func (t *Target) prove(server pgops.Server) {
+	if t.Local || (t.Listener != nil && t.Listener.Kind != hostops.Pooler) {
+		return
+	}
+	if server.ServerAddr.IsValid() && hostops.BridgeNetwork(server.ServerAddr) {
+		t.Local, t.Proof = true, fmt.Sprintf("the server's address %s lies on a container network of this machine", server.ServerAddr)
+		return
+	}
+	p, err := hostops.Find(server.BackendPID)
+	if err != nil || server.ClientPort <= 0 {
+		return
+	}
+	if title := strings.Join(p.Args, " "); strings.HasPrefix(title, "postgres:") && strings.Contains(title, fmt.Sprintf("(%d)", server.ClientPort)) {
+		t.Local, t.Proof = true, fmt.Sprintf("our own backend is process %d of this machine, and its title carries our port", server.BackendPID)
+	}
+}
+
+// permit is the gate before every harm. On a server that is not proven local
+// it wants the database by name, and then only the role's own sessions are
+// ended: onlyRole says whose.
+func (t *Target) permit(deps *Deps, target, remote string) (onlyRole string, err error) {
+	if remote != "" && remote != t.Database {
+		return "", &Failure{Exit: ExitSettings, Code: "wrong_remote",
+			Message: fmt.Sprintf("-remote=%s does not name the database of the URL, which is %q; nothing was touched.", remote, t.Database),
+			Next:    deps.Command(fmt.Sprintf("%s -remote=%s", target, t.Database))}
+	}
+	if t.Local {
+		return "", nil
+	}
+	if remote == "" {
+		return "", &Failure{Exit: ExitRefused, Code: "refused_remote",
+			Message: fmt.Sprintf("Refused: %s is not proven to be a server of this machine: %s. Nothing was touched.", t.At(), t.Proof),
+			Details: []string{fmt.Sprintf("database %q, role %q", t.Database, t.Role)},
+			Next:    fmt.Sprintf("if it is yours to clean up: %s (ends only sessions of role %q)", deps.Command(fmt.Sprintf("%s -remote=%s", target, t.Database)), t.Role)}
+	}
+	return t.Role, nil
+}

@@ -1,0 +1,122 @@
+package runbook
+
+import (
+	"context"
+	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/config"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+)
+
+// TestOptions are the flags of db:test.
+type TestOptions struct {
+	Wait time.Duration // retry until it answers, at most this long; 0: one try
+}
+
+// TestReport is what a fresh login found.
+type TestReport struct {
+	OK        bool        `json:"ok"`
+	Target    Target      `json:"target"`
+	Route     Route       `json:"route"`
+	Version   string      `json:"version"`
+	Pooler    bool        `json:"pooler"`     // the login went through a connection pooler
+	LoginMS   float64     `json:"login_ms"`   // from the call to the session: name, TCP, TLS, password
+	LatencyMS float64     `json:"latency_ms"` // one query, there and back
+	Slots     pgops.Slots `json:"slots"`
+	Usable    int         `json:"usable"`
+	Free      int         `json:"free"`
+	PoolLimit int         `json:"pool_limit"` // of DATABASE_URL
+	Recovery  bool        `json:"in_recovery"`
+	Ignored   []string    `json:"ignored_parameters,omitempty"` // of the URL: neither PostgreSQL nor this tool knows them
+	WaitedMS  int64       `json:"waited_ms,omitempty"`
+	// Direct is the login through DIRECT_URL, where one is set.
+	Direct *TestReport `json:"direct,omitempty"`
+}
+
+// Test logs in afresh with DATABASE_URL and runs a query; where DIRECT_URL is
+// set it does the same there. It never climbs the ladder: it answers whether
+// the application could get in.
+func Test(ctx context.Context, deps *Deps, o TestOptions) (TestReport, error) {
+	if err := deps.Connect(); err != nil {
+		return TestReport{}, err
+	}
+	url, err := deps.Config.Database()
+	if err != nil {
+		return TestReport{}, err
+	}
+	began := time.Now()
+	var report TestReport
+	told := false
+	err = pgops.Retry(ctx, o.Wait, func(ctx context.Context) error {
+		var err error
+		report, err = testURL(ctx, deps, url)
+		if err != nil && o.Wait > 0 && !told {
+			told = true
+			deps.progress("waiting up to %s for %s: %s", o.Wait, where(url), pgops.CauseOf(err))
+		}
+		return err
+	})
+	if err != nil {
+		return TestReport{}, loginFailure(deps, url, err)
+	}
+	if told {
+		report.WaitedMS = time.Since(began).Milliseconds()
+	}
+	direct, err := deps.Config.Direct()
+	if err != nil {
+		return TestReport{}, err
+	}
+	if direct != nil {
+		r, err := testURL(ctx, deps, direct)
+		if err != nil {
+			return TestReport{}, loginFailure(deps, direct, err)
+		}
+		report.Direct = &r
+	}
+	return report, nil
+}
+
+// testURL logs in once. The pool's own URL is tested through the pool, so that
+// there is one session at any time and later targets of the run go on with it.
+func testURL(ctx context.Context, deps *Deps, url *config.URL) (TestReport, error) {
+	r := TestReport{OK: true, Route: RouteDatabaseURL, PoolLimit: url.Limit, Ignored: url.Ignored}
+	if url.Origin.Variable == "DIRECT_URL" {
+		r.Route = RouteDirectURL
+	}
+	began := time.Now()
+	s, err := freshSession(ctx, deps, url)
+	if err != nil {
+		return r, err
+	}
+	defer s.release()
+	r.LoginMS = milliseconds(time.Since(began))
+	server, err := pgops.Ask(ctx, s.conn)
+	if err != nil {
+		return r, err
+	}
+	if err := checkLimit(deps, server); err != nil {
+		return r, err
+	}
+	r.Target = Target{Host: url.Hosts[0].Name, Port: int(url.Hosts[0].Port), Database: server.Database, Role: server.Role}
+	r.Version, r.Pooler, r.Recovery = server.Version, pgops.Pooled(s.conn, server), server.InRecovery
+	r.LatencyMS = milliseconds(server.Latency)
+	r.Slots, r.Usable, r.Free = server.Slots, server.Slots.Usable(), server.Slots.Free()
+	return r, nil
+}
+
+func freshSession(ctx context.Context, deps *Deps, url *config.URL) (*access, error) {
+	if url.Origin.Variable == deps.Pool.URL().Origin.Variable {
+		c, err := deps.Pool.AcquireFresh(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &access{conn: c.Conn(), release: c.Release}, nil
+	}
+	conn, err := pgops.Login(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	return &access{conn: conn, release: func() { pgops.Logout(ctx, conn) }}, nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,117 @@
+// Package screen shows the reports of the runbook to people and to scripts:
+// the outcome first, then what was done, then the one next command. It knows
+// no database.
+package screen
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+)
+
+// Printer writes to one stream. Colour is used on a terminal only, and not
+// where NO_COLOR is set or TERM is dumb.
+type Printer struct {
+	out   io.Writer
+	color bool
+}
+
+// New makes a printer for out.
+func New(out io.Writer) *Printer { return &Printer{out: out, color: colorful(out)} }
+
+func colorful(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (p *Printer) line(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
+
+// outcome is the first line.
+func (p *Printer) outcome(ok bool, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if p.color {
+		code := "32"
+		if !ok {
+			code = "31"
+		}
+		text = "\x1b[1;" + code + "m" + text + "\x1b[0m"
+	}
+	fmt.Fprintln(p.out, text)
+}
+
+func (p *Printer) next(command string) {
+	if command != "" {
+		p.line("Next: %s", command)
+	}
+}
+
+// JSON writes one object on one line.
+func (p *Printer) JSON(v any) {
+	enc := json.NewEncoder(p.out)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // a report has only plain fields; a closed pipe is the reader's wish
+}
+
+// Failure writes a failure as JSON.
+func (p *Printer) Failure(f *runbook.Failure) {
+	p.JSON(struct {
+		OK      bool     `json:"ok"`
+		Error   string   `json:"error"`
+		Message string   `json:"message"`
+		Details []string `json:"details,omitempty"`
+		Next    string   `json:"next"`
+	}{false, f.Code, f.Message, f.Details, f.Next})
+}
+
+// FailureText is a failure for people, as Mage prints it behind "Error: ".
+func FailureText(f *runbook.Failure) string {
+	var b strings.Builder
+	b.WriteString(f.Message)
+	for _, d := range f.Details {
+		b.WriteString("\n  " + d)
+	}
+	if f.Next != "" && !strings.Contains(f.Message, f.Next) {
+		b.WriteString("\nNext: " + f.Next)
+	}
+	return b.String()
+}
+
+// age is a duration as people say it: "4 s", "3 min", "2 h 5 min".
+func age(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// plural is "1 session", "2 sessions".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if strings.HasSuffix(noun, "ss") {
+		return fmt.Sprintf("%d %ses", n, noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func named(application string) string {
+	if application == "" {
+		return "(no application_name)"
+	}
+	return application
+}

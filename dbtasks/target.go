@@ -1,0 +1,145 @@
+package dbtasks
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/magefile/mage/mg"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/config"
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
+)
+
+// target is one run of a Mage target.
+type target struct {
+	name       string
+	json       bool
+	flags      []string // whose stray values are refused
+	noSettings bool     // runs without the project's settings
+}
+
+// result is what a target's engine call came to.
+type result struct {
+	report any // for -json; nil: was printed already
+	text   func(*screen.Printer)
+	exit   int
+}
+
+// run decodes what Mage leaves undecoded, makes the one engine call, prints,
+// and turns the outcome into Mage's exit code.
+func (t target) run(ctx context.Context, call func(context.Context, *runbook.Deps) (result, error)) error {
+	if err := strayValue(os.Args[1:], t.name, t.flags); err != nil {
+		return t.fail(err)
+	}
+	// Mage cancels ctx on SIGINT alone; to TERM and HUP a target would die
+	// without cleaning up, or live on as an orphan.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	d, err := t.deps()
+	if err != nil {
+		return t.fail(err)
+	}
+	res, err := call(ctx, d)
+	if d.Pool != nil && (err != nil || res.exit != 0 || lastTarget(os.Args[1:], t.name)) {
+		d.Pool.Close()
+	}
+	p := screen.New(os.Stdout)
+	if err != nil {
+		return t.fail(err)
+	}
+	switch {
+	case !t.json:
+		res.text(p)
+	case res.report != nil:
+		p.JSON(res.report)
+	}
+	if res.exit != 0 {
+		return mg.Fatal(res.exit, t.name+": not wholly done, see above")
+	}
+	return nil
+}
+
+func (t target) deps() (*runbook.Deps, error) {
+	if t.noSettings {
+		return &runbook.Deps{Config: &config.Config{}, Progress: os.Stderr, Program: program()}, nil
+	}
+	return deps()
+}
+
+// fail prints a failure as JSON where asked for, and gives Mage the error to
+// print and the exit code.
+func (t target) fail(err error) error {
+	f := runbook.AsFailure(err)
+	if t.json {
+		screen.New(os.Stdout).Failure(f)
+	}
+	return mg.Fatal(f.Exit, screen.FailureText(f))
+}
+
+// lastTarget tells whether no other target follows in this call of mage, by
+// the last word of the command line. When it is wrong the pool is closed
+// early and made again by its next user.
+func lastTarget(args []string, name string) bool {
+	for i := len(args) - 1; i >= 0; i-- {
+		if !strings.HasPrefix(args[i], "-") {
+			word := strings.ToLower(args[i])
+			return word == name || strings.HasSuffix(word, ":"+name)
+		}
+	}
+	return true
+}
+
+// strayValue refuses what Mage would take for something else: "-force false"
+// runs with force on and fails afterwards, "db:cleanup force" runs the bare
+// target and fails afterwards.
+func strayValue(args []string, name string, flags []string) error {
+	stray := map[string]bool{"true": true, "false": true, "0": true, "1": true, "yes": true, "no": true, "on": true, "off": true}
+	for _, f := range flags {
+		stray[f] = true
+	}
+	for i, arg := range args {
+		word := strings.ToLower(arg)
+		if word != name && !strings.HasSuffix(word, ":"+name) {
+			continue
+		}
+		for _, next := range args[i+1:] {
+			if strings.HasPrefix(next, "-") {
+				continue
+			}
+			if stray[strings.ToLower(next)] {
+				return &runbook.Failure{Exit: runbook.ExitSettings, Code: "usage",
+					Message: fmt.Sprintf("%q after %s is neither a target nor a flag: flags are written -name or -name=value; nothing was touched.", next, name),
+					Next:    fmt.Sprintf("mage -h %s", name)}
+			}
+			break
+		}
+	}
+	return nil
+}
+
+func say(d *runbook.Deps, line string) {
+	if d.Progress != nil {
+		fmt.Fprintln(d.Progress, line)
+	}
+}
+
+func isSet(flag *bool) bool { return flag != nil && *flag }
+
+func or[T any](flag *T, def T) T {
+	if flag == nil {
+		return def
+	}
+	return *flag
+}
+
+func exitOf(ok bool) int {
+	if ok {
+		return 0
+	}
+	return runbook.ExitNotDone
+}

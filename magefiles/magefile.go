@@ -1,0 +1,76 @@
+//go:build mage
+
+// The targets of this repository: the runbook itself, by the one import that
+// every project uses, and what this repository needs for its own work.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	//mage:import
+	_ "github.com/pgrunbook/pgrunbook/dbtasks"
+)
+
+// staticcheck is pinned here, so that a new release never breaks an old commit.
+const staticcheck = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
+
+var platforms = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"}
+
+// Test runs every test; it needs no running service.
+func Test(ctx context.Context) error { return run(ctx, nil, "go", "test", "./...") }
+
+// Lint checks format, vet and staticcheck, and vets every platform's build.
+func Lint(ctx context.Context) error {
+	unformatted, err := exec.CommandContext(ctx, "gofmt", "-l", "dbtasks", "magefiles").Output()
+	if err != nil {
+		return fmt.Errorf("gofmt: %w", err)
+	}
+	if len(unformatted) > 0 {
+		return errors.New("gofmt would change:\n" + string(unformatted))
+	}
+	if err := run(ctx, nil, "go", "vet", "-tags=mage", "./..."); err != nil {
+		return err
+	}
+	if err := run(ctx, nil, "go", "run", staticcheck, "./..."); err != nil {
+		return err
+	}
+	for _, platform := range platforms {
+		goos, arch, _ := strings.Cut(platform, "/")
+		if err := run(ctx, []string{"GOOS=" + goos, "GOARCH=" + arch, "CGO_ENABLED=0"}, "go", "vet", "./..."); err != nil {
+			return fmt.Errorf("%s: %w", platform, err)
+		}
+	}
+	return nil
+}
+
+// Bench runs the benchmarks.
+func Bench(ctx context.Context) error {
+	return run(ctx, nil, "go", "test", "./...", "-run=^$", "-bench=.", "-benchmem")
+}
+
+// Build compiles the runbook to bin/dbtasks, which needs no Go when it runs.
+func Build(ctx context.Context) error {
+	// mage -compile takes a relative path relative to magefiles/.
+	out, err := filepath.Abs(filepath.Join("bin", "dbtasks"))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return err
+	}
+	return run(ctx, []string{"GOFLAGS=-trimpath " + os.Getenv("GOFLAGS")}, "go", "tool", "mage", "-compile", out)
+}
+
+func run(ctx context.Context, env []string, name string, args ...string) error {
+	fmt.Println("+", strings.Join(append(env, append([]string{name}, args...)...), " "))
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd.Run()
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs one target of the runbook for the project that this folder lies in:
+#   scripts/run-target.sh db:cleanup --force
+# It takes bin/dbtasks when that is there and no older than what it was built
+# from, else "go tool mage", else an installed mage. Flags may be written the
+# way npm scripts write them: --force, --dry, --idle=5m.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+target=${1:?usage: run-target.sh <target> [--flag[=value] …]}
+shift
+flags=()
+for arg in "$@"; do
+  case $arg in
+    --?*) flags+=("-${arg#--}") ;;
+    -?*) flags+=("$arg") ;;
+    *)
+      echo "run-target.sh: \"$arg\" is no flag: flags are written --name or --name=value; nothing was touched." >&2
+      exit 2
+      ;;
+  esac
+done
+
+current() {
+  [ -x bin/dbtasks ] || return 1
+  local sources=()
+  for path in dbtasks magefiles go.mod go.sum; do
+    [ -e "$path" ] && sources+=("$path")
+  done
+  [ ${#sources[@]} -eq 0 ] || [ -z "$(find "${sources[@]}" -newer bin/dbtasks -print -quit)" ]
+}
+
+if current; then
+  exec bin/dbtasks "$target" ${flags[@]+"${flags[@]}"}
+elif command -v go >/dev/null && [ -f go.mod ] && go tool -n mage >/dev/null 2>&1; then
+  exec go tool mage "$target" ${flags[@]+"${flags[@]}"}
+elif command -v mage >/dev/null; then
+  exec mage "$target" ${flags[@]+"${flags[@]}"}
+fi
+echo "run-target.sh: neither a current bin/dbtasks nor Go nor mage is here. Build it once where Go is: go tool mage build" >&2
+exit 1
