@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -20,7 +21,7 @@ const (
 
 // Command is a project's command, ready to run.
 type Command struct {
-	Line string   // for people: what is run, as they would type it
+	Line string   // for people: what is run, as they would type it; passwords of URLs masked
 	Args []string // program and arguments; a configured line is sh -c LINE (Windows: cmd /C LINE)
 	Dir  string   // the project's root
 	Env  []string // the whole environment
@@ -29,6 +30,15 @@ type Command struct {
 	// elsewhere; "" where the tool's own flag carries it, and for tests.
 	PortNote string
 }
+
+// credentials are those of a URL on a command line.
+var credentials = regexp.MustCompile(`(://[^:/@\s]*:)[^@\s]*@`)
+
+// String is Line: Env and Args hold secrets that no output must show.
+func (c Command) String() string { return c.Line }
+
+// GoString keeps them out of %#v.
+func (c Command) GoString() string { return "devserver.Command{Line: " + strconv.Quote(c.Line) + "}" }
 
 // Dev is the command of the dev server: configured, run through the shell, or
 // "<package manager> run dev". The port is in PORT, and also in the tool's own
@@ -56,7 +66,7 @@ func Dev(root, configured string, port int, environ []string) (Command, error) {
 	}
 	c.Line += " " + strings.Join(flags, " ")
 	if m == "" {
-		c.Args = shell(c.Line)
+		c.Args = shell(script + " " + strings.Join(flags, " "))
 	} else {
 		c.Args = append(c.Args, flags...)
 	}
@@ -83,7 +93,7 @@ func newCommand(root, configured, setting, script string, environ []string) (c C
 	}
 	c = Command{Dir: root, Env: environment(environ, root, name)}
 	if configured = strings.TrimSpace(configured); configured != "" {
-		c.Line, c.Args = configured, shell(configured)
+		c.Line, c.Args = credentials.ReplaceAllString(configured, "$1***@"), shell(configured)
 		return c, configured, "", nil
 	}
 	m = manager(root)

@@ -2,8 +2,8 @@ package devserver
 
 import (
 	"errors"
+	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -191,10 +191,7 @@ func TestAMissingScriptNamesTheSettingAndTheLineToWrite(t *testing.T) {
 
 func TestTheEnvironmentIsThatOfNpmRunDev(t *testing.T) {
 	t.Parallel()
-	goBin := filepath.Join(runtime.GOROOT(), "bin")
-	if _, err := exec.LookPath(filepath.Join(goBin, "go")); err != nil {
-		t.Skip("no go in GOROOT:", err)
-	}
+	goBin := project(t, map[string]string{"go": ""})
 	list := func(dirs ...string) string { return strings.Join(dirs, string(os.PathListSeparator)) }
 	dir := project(t, map[string]string{"package.json": `{"name": "@shop/web", "scripts": {"dev": "node ."}}`, ".env": "DATABASE_URL=postgres://u:secret@localhost/shop\nPORT=9"})
 	for _, c := range []struct{ in, want []string }{
@@ -227,5 +224,26 @@ func TestTheEnvironmentIsThatOfNpmRunDev(t *testing.T) {
 	bare := project(t, map[string]string{"go.mod": "module x"})
 	if cmd, _ := Dev(bare, "go run .", 3000, nil); !slices.Contains(cmd.Env, "PGAPPNAME="+filepath.Base(bare)) {
 		t.Errorf("%q", cmd.Env)
+	}
+}
+
+func TestNoOutputOfACommandShowsAPassword(t *testing.T) {
+	t.Parallel()
+	cmd, err := Dev(project(t, nil), "DATABASE_URL=postgres://u:secret@localhost/shop npx vite dev", 3000, []string{"DIRECT_URL=postgres://u:secret@localhost/shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "DATABASE_URL=postgres://u:***@localhost/shop npx vite dev --port 3000 --strictPort"; cmd.Line != want {
+		t.Errorf("%q", cmd.Line)
+	}
+	if !strings.Contains(strings.Join(cmd.Args, " "), "secret") {
+		t.Error("the masked line would be run")
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		for _, v := range []any{cmd, &cmd, []Command{cmd}} {
+			if text := fmt.Sprintf(verb, v); strings.Contains(text, "secret") {
+				t.Errorf("%s: %s", verb, text)
+			}
+		}
 	}
 }

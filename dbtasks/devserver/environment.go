@@ -19,8 +19,11 @@ import (
 var ownVariables = []string{
 	"MAGEFILE_GOCMD", "MAGEFILE_VERBOSE", "MAGEFILE_DEBUG", "MAGEFILE_TIMEOUT", "MAGEFILE_LIST", "MAGEFILE_HELP",
 	"GOTOOLCHAIN_INTERNAL_SWITCH_VERSION", "GOTOOLCHAIN_INTERNAL_SWITCH_COUNT",
-	"DBTASKS_ROLE",
+	roleVariable,
 }
+
+// roleVariable is package reexec's; it unsets it before a role begins.
+const roleVariable = "DBTASKS_ROLE"
 
 // environment is what the package manager would have had without us, with
 // PGAPPNAME (libpq's, node-postgres' and Prisma's adapter's default for

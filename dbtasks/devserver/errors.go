@@ -12,6 +12,7 @@ var (
 	ErrNoScript       = errors.New("package.json has no such script")
 	ErrNoPort         = errors.New("no port is free")
 	ErrNotStarted     = errors.New("the command did not start")
+	ErrNoRoles        = errors.New("this program plays no roles: it must call reexec.Run first")
 )
 
 // SettingError is a project whose command can't be told, and what to write so

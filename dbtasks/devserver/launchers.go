@@ -49,7 +49,7 @@ func startsRunbook(args []string, name string) bool {
 	case "npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx":
 		return true
 	}
-	return strings.HasPrefix(words[0], "npm") && len(args) == 1
+	return false
 }
 
 func isShell(args []string) bool {

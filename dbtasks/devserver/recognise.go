@@ -70,10 +70,8 @@ func Bystander(args []string, exe, name string) bool {
 		return true
 	case "prisma":
 		return subcommand(p.Args, nil) == "studio" || subcommand(p.Args, nil) == "language-server"
-	case "vite":
-		return false
 	}
-	return strings.Contains(p.Name, "language-server") || strings.Contains(p.Name, "-server/extensions/")
+	return strings.Contains(p.Name, "language-server")
 }
 
 // userPrograms are programs with windows or work of the user's own in them, by
@@ -142,8 +140,7 @@ func runsScripts(exe string, words []string) bool {
 	if exe == "" {
 		return true
 	}
-	base := toolName(exe)
-	base = path.Base(base)
+	base := path.Base(toolName(exe))
 	return isRuntime(base) || strings.HasPrefix(base, "node") || base == path.Base(toolName(words[0]))
 }
 

@@ -55,7 +55,8 @@ type Result struct {
 // tree within half a second of its start may be missed. On Windows a job
 // object holds the tree; there is no TERM there, so the end is a kill.
 //
-// One Run at a time in a process. The error is ErrNotStarted, wrapped.
+// One Run at a time in a process. The error is ErrNotStarted, wrapped, or
+// ErrNoRoles.
 func Run(ctx context.Context, cmd Command, o RunOptions) (Result, error) {
 	if o.Grace <= 0 || o.Grace > defaultGrace {
 		o.Grace = defaultGrace

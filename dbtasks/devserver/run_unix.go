@@ -51,6 +51,9 @@ func contains(list []syscall.Signal, s syscall.Signal) bool {
 // run is the side of this process: it starts the supervisor and tells it when
 // to end.
 func run(ctx, clean context.Context, cmd Command, o RunOptions) (Result, error) {
+	if os.Getenv(roleVariable) == supervisorRole {
+		return Result{ExitCode: 1}, ErrNoRoles // else we would start ourselves for ever
+	}
 	var launchers []hostops.Process
 	if table, err := hostops.Snapshot(clean); err == nil {
 		launchers = launchersOf(table, os.Getpid())

@@ -4,6 +4,7 @@ package devserver
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,6 +134,64 @@ func TestWhatOutlivesTheCommandIsEndedWithIt(t *testing.T) {
 	}
 }
 
+func TestAnEditorThatTheCommandOpenedStays(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(dir, "nvim")); err != nil {
+		t.Fatal(err)
+	}
+	args := serverLine(t, "server", "polite")
+	args[2] = programVariable + "=sleeper DIR/nvim DIR vite.config.ts & " + args[2]
+	s := stage(t, Command{Dir: dir, Args: args}, "", nil, nil)
+	s.ready(t, sleepers()+1)
+	var editor hostops.Process
+	for i, p := range s.tree {
+		if p.Name == "nvim" {
+			editor = p
+			s.tree = append(s.tree[:i:i], s.tree[i+1:]...)
+		}
+	}
+	t.Cleanup(func() {
+		if !hostops.Gone(editor.Identity) {
+			kill(t, editor.PID, syscall.SIGKILL)
+		}
+	})
+	kill(t, s.main, syscall.SIGTERM)
+	s.gone(t)
+	if editor.PID == 0 || hostops.Gone(editor.Identity) {
+		t.Error("the editor was ended")
+	}
+	if r := s.result(t); len(r.Left) > 0 {
+		t.Errorf("result %+v", r)
+	}
+}
+
+func TestAShellAboveMayEndAndTheCommandRunsOn(t *testing.T) {
+	t.Parallel()
+	s := stage(t, Command{Args: serverLine(t, "server", "polite")}, "sh", nil, nil)
+	s.ready(t, sleepers())
+	kill(t, s.top.Process.Pid, syscall.SIGKILL)
+	<-s.ended
+	main, err := hostops.Find(s.main)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(3 * watchEvery); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
+		if hostops.Gone(main.Identity) || s.number("server") < 0 {
+			t.Fatal("main ended with the shell above it")
+		}
+		if _, err := FreePort(s.port, s.port); err == nil {
+			t.Fatal("the server ended with the shell above it")
+		}
+	}
+	kill(t, s.main, syscall.SIGTERM)
+	s.gone(t)
+}
+
 func TestAProgramThatCanNotBeStartedIsAnError(t *testing.T) {
 	t.Parallel()
 	s := stage(t, Command{Line: "no-such-program dev", Args: []string{"no-such-program"}}, "", nil, nil)
@@ -173,5 +232,13 @@ func TestHUPIsIgnoredUnderNohup(t *testing.T) {
 	}
 	if !fileExists(s.dir, "still-here") {
 		t.Error("the command got HUP")
+	}
+}
+
+func TestAProgramThatPlaysNoRolesDoesNotStartItselfForEver(t *testing.T) {
+	// As it is in a program that has package devserver and never calls reexec.Run.
+	t.Setenv(roleVariable, supervisorRole)
+	if _, err := Run(t.Context(), Command{Args: []string{"true"}}, RunOptions{}); !errors.Is(err, ErrNoRoles) {
+		t.Errorf("%v", err)
 	}
 }

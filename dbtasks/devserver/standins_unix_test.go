@@ -21,6 +21,7 @@ import (
 func init() {
 	programs["main"] = mainProgram
 	programs["mage"] = mageProgram
+	programs["sh"] = mageProgram // the same under the name of a shell
 	programs["shell"] = shellProgram
 	programs["server"] = serverProgram
 	programs["daemon"] = daemonProgram

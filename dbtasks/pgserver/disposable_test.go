@@ -37,7 +37,7 @@ func TestADisposableServerLetsThePasswordInOnEveryAddressAndNothingElse(t *testi
 			if err != nil {
 				t.Fatal(err)
 			}
-			cfg.Host, cfg.Password, cfg.Fallbacks = host, password, nil
+			cfg.Host, cfg.Password, cfg.TLSConfig, cfg.Fallbacks = host, password, nil, nil
 			if got := loginCode(t, cfg); got != want {
 				t.Errorf("%s, password right=%v: SQLSTATE %q, want %q", host, want == "", got, want)
 			}
@@ -117,21 +117,21 @@ func TestStopEndsSessionsAtWorkAndMayBeCalledTwice(t *testing.T) {
 }
 
 func TestAServerThatCannotStartSaysWhyAndLeavesNothing(t *testing.T) {
-	before := folders(t)
-	_, err := pgserver.StartDisposable(t.Context(), pgserver.DisposableOptions{Binaries: pgtest.Binaries(t), Settings: map[string]string{"shared_buffers": "many"}})
+	bin, temp := pgtest.Binaries(t), ownTemp(t)
+	_, err := pgserver.StartDisposable(t.Context(), pgserver.DisposableOptions{Binaries: bin, Settings: map[string]string{"shared_buffers": "many"}})
 	if err == nil || !strings.Contains(err.Error(), "shared_buffers") {
 		t.Errorf("%v, want the server's own words", err)
 	}
-	if after := folders(t); len(after) > len(before) {
-		t.Errorf("left behind: %v", after)
+	if left := folders(t, temp); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 
 func TestACancelledStartLeavesNothing(t *testing.T) {
-	before := folders(t)
+	bin, temp := pgtest.Binaries(t), ownTemp(t)
 	for _, after := range []time.Duration{0, 30 * time.Millisecond, 300 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(t.Context(), after)
-		d, err := pgserver.StartDisposable(ctx, pgserver.DisposableOptions{Binaries: pgtest.Binaries(t)})
+		d, err := pgserver.StartDisposable(ctx, pgserver.DisposableOptions{Binaries: bin})
 		cancel()
 		if err == nil { // a fast machine: it was ready before
 			err = errors.Join(d.Stop(t.Context()), context.DeadlineExceeded)
@@ -140,16 +140,31 @@ func TestACancelledStartLeavesNothing(t *testing.T) {
 			t.Errorf("after %s: %v", after, err)
 		}
 	}
-	if after := folders(t); len(after) > len(before) {
-		t.Errorf("left behind: %v", after)
+	if left := folders(t, temp); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 
-// folders are those that exist while no test runs in parallel with this one,
-// less those of other processes' tests, which come and go.
-func folders(t *testing.T) []string {
+// ownTemp makes a temporary folder that the servers started from here on have
+// for themselves; its path is short, as a Unix socket's has to be.
+func ownTemp(t *testing.T) string {
 	t.Helper()
-	all, err := filepath.Glob(filepath.Join(os.TempDir(), "dbtasks-pg-*"))
+	dir, err := os.MkdirTemp("", "pg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
+	t.Setenv("TMP", dir) // Windows
+	return dir
+}
+
+func folders(t *testing.T, temp string) []string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(temp, "dbtasks-pg-*"))
 	if err != nil {
 		t.Fatal(err)
 	}

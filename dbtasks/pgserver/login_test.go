@@ -42,7 +42,9 @@ func TestAServerThatNeverAnswersIsGivenUpWithTheContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 120*time.Millisecond)
 	defer cancel()
-	err := WaitForLogin(ctx, func(context.Context) error { return &pgconn.PgError{Code: "57P03", Message: "the database system is starting up"} })
+	err := WaitForLogin(ctx, func(context.Context) error {
+		return &pgconn.PgError{Code: "57P03", Message: "the database system is starting up"}
+	})
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "starting up") {
 		t.Error(err)
 	}

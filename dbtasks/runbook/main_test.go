@@ -1,0 +1,53 @@
+package runbook_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/config"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+var ctx = context.Background()
+
+// deps are the settings of a project in root, from these lines of environment
+// and what the machine needs (PATH, HOME).
+func deps(t *testing.T, root string, env ...string) *runbook.Deps {
+	t.Helper()
+	for _, name := range []string{"PATH", "HOME"} {
+		env = append(env, name+"="+os.Getenv(name))
+	}
+	cfg, err := config.Load(root, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &runbook.Deps{Config: cfg, Progress: &strings.Builder{}}
+	t.Cleanup(func() {
+		if d.Pool != nil {
+			d.Pool.Close()
+		}
+	})
+	return d
+}
+
+// failure asserts that err is a Failure with this code and exit status.
+func failure(t *testing.T, err error, code string, exit int) *runbook.Failure {
+	t.Helper()
+	var f *runbook.Failure
+	if !errors.As(err, &f) {
+		t.Fatalf("error %v, want a failure %s", err, code)
+	}
+	if f.Code != code || f.Exit != exit {
+		t.Fatalf("failure %s, exit %d (%s), want %s, exit %d", f.Code, f.Exit, f.Message, code, exit)
+	}
+	if f.Next == "" {
+		t.Errorf("failure %s names no next step", code)
+	}
+	return f
+}
