@@ -21,7 +21,7 @@ func (Db) Test(
 ) error {
 	return target{name: "db:test", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		report, err := runbook.Test(ctx, d, runbook.TestOptions{Wait: or(wait, 0)})
-		return result{report, func(p *screen.Printer) { p.Test(report) }, exitOf(report.OK)}, err
+		return result{report: report, text: func(p *screen.Printer) { p.Test(report) }, exit: exitOf(report.OK)}, err
 	})
 }
 
@@ -44,7 +44,7 @@ func (Db) Cleanup(
 			say(d, "npm run … --force: counts as -force (npm keeps the flag to itself and sets npm_config_force)")
 		}
 		report, err := runbook.Cleanup(ctx, d, o)
-		return result{report, func(p *screen.Printer) { p.Cleanup(report) }, exitOf(report.OK)}, err
+		return result{report: report, text: func(p *screen.Printer) { p.Cleanup(report) }, exit: exitOf(report.OK)}, err
 	})
 }
 
@@ -73,6 +73,6 @@ func (Db) Monitor(
 				p.Sample(s)
 			}
 		})
-		return result{nil, func(p *screen.Printer) { p.Monitor(report) }, exitOf(report.OK)}, err
+		return result{report: nil, text: func(p *screen.Printer) { p.Monitor(report) }, exit: exitOf(report.OK)}, err
 	})
 }

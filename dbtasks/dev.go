@@ -23,7 +23,7 @@ func (Dev) Start(
 	return target{name: "dev:start", flags: []string{"replace"}}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		report, err := runbook.Start(ctx, d, runbook.StartOptions{Port: or(port, 0), Command: or(command, ""), Guard: or(guard, d.Config.Warn), Replace: isSet(replace),
 			Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
-		return result{report, func(p *screen.Printer) { p.Start(report) }, report.ExitCode}, err
+		return result{report: report, text: func(p *screen.Printer) { p.Start(report) }, exit: report.ExitCode, why: "the dev server's exit code is passed on"}, err
 	})
 }
 
@@ -40,7 +40,7 @@ func (Dev) Stop(
 ) error {
 	return target{name: "dev:stop", json: isSet(json), flags: []string{"all", "dry", "grace", "json"}}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		report, err := runbook.Stop(ctx, d, runbook.StopOptions{All: isSet(all), Dry: isSet(dry), Grace: or(grace, 5*time.Second)})
-		return result{report, func(p *screen.Printer) { p.Stop(report) }, exitOf(report.OK)}, err
+		return result{report: report, text: func(p *screen.Printer) { p.Stop(report) }, exit: exitOf(report.OK)}, err
 	})
 }
 
@@ -50,11 +50,11 @@ func (Dev) Stop(
 func (Dev) Test(ctx context.Context) error {
 	return target{name: "dev:test"}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		report, err := runbook.DevTest(ctx, d, os.Stdin, os.Stdout, os.Stderr)
-		return result{report, func(p *screen.Printer) { p.DevTest(report) }, report.ExitCode}, err
+		return result{report: report, text: func(p *screen.Printer) { p.DevTest(report) }, exit: report.ExitCode, why: "the tests' exit code is passed on"}, err
 	})
 }
 
-// Recover is the emergency procedure: stop, restart PostgreSQL if needed, cleanup -force, test, start.
+// Recover runs the emergency procedure: stop, restart PostgreSQL if needed, cleanup -force, test, start.
 //
 // The plan is printed, then each step with its time; it stops at the first that fails and says
 // what is done, what is not, and the one next command.
@@ -69,7 +69,7 @@ func (Dev) Recover(
 		p := screen.New(os.Stdout)
 		report, err := runbook.Recover(ctx, d, runbook.RecoverOptions{Restart: runbook.RestartPolicy(or(restart, "auto")), Start: or(start, true), Dry: isSet(dry),
 			Remote: or(remote, ""), Guard: d.Config.Warn, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, p.Plan, p.Step)
-		return result{report, func(p *screen.Printer) { p.Recover(report) }, exitOf(report.OK)}, err
+		return result{report: report, text: func(p *screen.Printer) { p.Recover(report) }, exit: exitOf(report.OK)}, err
 	})
 }
 
@@ -83,6 +83,6 @@ func (Dev) Drill(
 	return target{name: "dev:drill", noSettings: true}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		p := screen.New(os.Stdout)
 		report, err := runbook.Drill(ctx, d, runbook.DrillOptions{Slots: or(slots, 20)}, p.Drill)
-		return result{report, func(p *screen.Printer) { p.Drilled(report) }, exitOf(report.OK)}, err
+		return result{report: report, text: func(p *screen.Printer) { p.Drilled(report) }, exit: exitOf(report.OK)}, err
 	})
 }

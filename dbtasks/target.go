@@ -28,6 +28,7 @@ type result struct {
 	report any // for -json; nil: was printed already
 	text   func(*screen.Printer)
 	exit   int
+	why    string // of an exit that is not 0, for the error's line
 }
 
 // run decodes what Mage leaves undecoded, makes the one engine call, prints,
@@ -38,7 +39,11 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 	}
 	// Mage cancels ctx on SIGINT alone; to TERM and HUP a target would die
 	// without cleaning up, or live on as an orphan.
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
+	signals := []os.Signal{syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // else it was ignored on purpose: nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(ctx, signals...)
 	defer stop()
 	d, err := t.deps()
 	if err != nil {
@@ -59,7 +64,10 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 		p.JSON(res.report)
 	}
 	if res.exit != 0 {
-		return mg.Fatal(res.exit, t.name+": not wholly done, see above")
+		if res.why == "" {
+			res.why = t.name + ": not wholly done, see above"
+		}
+		return mg.Fatal(res.exit, res.why)
 	}
 	return nil
 }

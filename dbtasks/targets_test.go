@@ -180,4 +180,3 @@ func exitCode(err error) int {
 	}
 	return -1
 }
-

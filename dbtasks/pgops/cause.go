@@ -79,7 +79,10 @@ func CauseOf(err error) Cause {
 	if errors.As(err, &pg) {
 		return causeOfPgError(pg)
 	}
-	text := err.Error()
+	// Several tries (hosts, with and without TLS) are joined, a line each: the
+	// last one is why it is over.
+	text := strings.TrimSpace(err.Error())
+	text = text[strings.LastIndexByte(text, '\n')+1:]
 	var dns *net.DNSError
 	var hostname x509.HostnameError
 	var invalid x509.CertificateInvalidError
@@ -156,6 +159,8 @@ func causeOfPgError(pg *pgconn.PgError) Cause {
 		return CauseNoSuchDatabase
 	case "28000":
 		switch {
+		case has("rejects connection"):
+			return CauseHBA
 		case has("no encryption", "ssl off"):
 			return CauseTLSWanted
 		case has("pg_hba.conf"):

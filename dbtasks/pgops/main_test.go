@@ -37,4 +37,3 @@ func login(t *testing.T, text string) *pgx.Conn {
 	t.Cleanup(func() { pgops.Logout(context.Background(), conn) })
 	return conn
 }
-

@@ -73,6 +73,17 @@ func (a account) own(path string) error {
 	return nil
 }
 
+// tempRoot is the folder for temporary ones; /tmp where TMPDIR is closed to the
+// account, or so long that a Unix socket's path would pass macOS' 104 bytes.
+func (a account) tempRoot() string {
+	root := os.TempDir()
+	info, err := os.Stat(root)
+	if err != nil || len(root) > 60 || (a.switched && info.Mode().Perm()&0o001 == 0) {
+		return "/tmp"
+	}
+	return root
+}
+
 // ownerOf is the account that a data directory belongs to: PostgreSQL starts
 // as no other.
 func ownerOf(path string) (account, error) {

@@ -1,6 +1,7 @@
 package pgserver
 
 import (
+	"os"
 	"os/user"
 	"syscall"
 )
@@ -20,6 +21,8 @@ func disposableAccount() (account, error) {
 func (a account) attr() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
 
 func (a account) own(string) error { return nil }
+
+func (a account) tempRoot() string { return os.TempDir() }
 
 func ownerOf(string) (account, error) { return disposableAccount() }
 

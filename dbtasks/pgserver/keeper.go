@@ -129,14 +129,9 @@ func (k *keeper) start(ctx context.Context) (*keeperPlace, error) {
 	}
 }
 
-// makeFolder makes the server's folder: its path is short (a Unix socket's may
-// have 104 bytes on macOS), others may enter it for the socket.
+// makeFolder makes the server's folder; others may enter it for the socket.
 func (k *keeper) makeFolder() error {
-	root := os.TempDir()
-	if info, err := os.Stat(root); err != nil || len(root) > 60 || k.as.usable() && info.Mode().Perm()&0o001 == 0 && os.Geteuid() == 0 {
-		root = "/tmp"
-	}
-	dir, err := os.MkdirTemp(root, "dbtasks-pg-")
+	dir, err := os.MkdirTemp(k.as.tempRoot(), "dbtasks-pg-")
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func planPgCtl(pm Postmaster) (Restart, bool, error) {
 	}
 	args := []string{program(pm.Bin, "pg_ctl"), "restart", "-D", pm.DataDir, "-m", "fast", "-w", "-t", strconv.Itoa(pgCtlTimeout), "-l", restartLog(pm)}
 	line := strings.Join(args, " ")
-	if owner.name != "" && os.Geteuid() == 0 {
+	if os.Geteuid() == 0 {
 		line = "as " + owner.name + ": " + line
 	}
 	return Restart{

@@ -156,7 +156,10 @@ func openWithoutSlot(ctx context.Context, deps *Deps, target Target, o openOptio
 	}
 	f := loginFailure(deps, deps.Pool.URL(), refused)
 	f.Details = append(f.Details, tried...)
-	nameHolders(ctx, deps, target, f)
+	f.Next = "restart PostgreSQL your way, or ask whoever may: " + deps.Command("dev:recover -dry") + " shows what this tool could do"
+	if nameHolders(ctx, deps, target.Port, f) {
+		f.Next = deps.Command("dev:recover") // stops this project's processes, which gives their slots back
+	}
 	return nil, f
 }
 

@@ -15,6 +15,9 @@ func loginFailure(deps *Deps, url *config.URL, err error) *Failure {
 		return f
 	}
 	cause := pgops.CauseOf(err)
+	if cause == pgops.CauseTLSWanted && triesTLS(url) {
+		cause = pgops.CauseHBA // TLS was tried before: it is not what is missing
+	}
 	f := &Failure{Exit: ExitNotDone, Code: string(cause), Err: err}
 	f.Message, f.Next = explain(deps, url, cause)
 	if words, sqlstate := pgops.ServerWords(err); words != "" {
@@ -26,6 +29,20 @@ func loginFailure(deps *Deps, url *config.URL, err error) *Failure {
 		f.Details = append(f.Details, "the URL names several hosts: each was tried")
 	}
 	return f
+}
+
+// triesTLS tells whether a login with this URL asks for TLS at all.
+func triesTLS(url *config.URL) bool {
+	cfg, err := url.ConnConfig()
+	if err != nil {
+		return false
+	}
+	for _, fallback := range cfg.Fallbacks {
+		if fallback.TLSConfig != nil {
+			return true
+		}
+	}
+	return cfg.TLSConfig != nil
 }
 
 // alreadyFailure finds a failure that needs no diagnosis: a wrong setting, or

@@ -99,23 +99,23 @@ func ofProject(p hostops.Process, root string) bool {
 }
 
 // nameHolders adds to a failure for want of slots who holds them: the local
-// processes at the client ends, by the sockets alone, most sessions first, and
-// what to do about those of this project.
-func nameHolders(ctx context.Context, deps *Deps, target Target, f *Failure) {
+// processes at the client ends, by the sockets alone, most sessions first. It
+// tells whether this project's own are among them.
+func nameHolders(ctx context.Context, deps *Deps, port int, f *Failure) (ours bool) {
 	sockets, err := hostops.ReadSockets(ctx)
 	if err != nil {
-		return
+		return false
 	}
 	count := map[int]int{}
 	hidden := 0
-	for _, c := range sockets.Connections(target.Port) {
+	for _, c := range sockets.Connections(port) {
 		if c.PID == 0 {
 			hidden++
 		} else {
 			count[c.PID]++
 		}
 	}
-	for _, clients := range sockets.UnixClients(target.Port) {
+	for _, clients := range sockets.UnixClients(port) {
 		for _, pid := range clients {
 			count[pid]++
 		}
@@ -133,13 +133,14 @@ func nameHolders(ctx context.Context, deps *Deps, target Target, f *Failure) {
 		whose := ""
 		if ofProject(p, deps.Config.Root) {
 			whose = "; of this project"
-			f.Next = deps.Command("dev:stop") + ", or " + deps.Command("dev:recover")
+			ours = true
 		}
 		f.Details = append(f.Details, fmt.Sprintf("%d connections held by %s (pid %d, %s%s)", count[pid], p.Command(), pid, p.Dir, whose))
 	}
 	if hidden > 0 {
 		f.Details = append(f.Details, fmt.Sprintf("%d connections held by processes of other users", hidden))
 	}
+	return ours
 }
 
 // mostHolders is how many processes a failure names.

@@ -155,6 +155,9 @@ func run(ctx context.Context, deps *Deps, o StartOptions, r *StartReport) error 
 	}
 	r.Port, r.Command = port, command.Line
 	deps.progress("starting on port %d: %s", port, command.Line)
+	if command.PortNote != "" {
+		deps.progress("  %s", command.PortNote)
+	}
 	var guard sync.WaitGroup
 	guardCtx, stopGuard := context.WithCancel(context.WithoutCancel(ctx))
 	result, err := devserver.Run(ctx, command, devserver.RunOptions{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, OnStart: func(int) {

@@ -57,7 +57,11 @@ func Test(ctx context.Context, deps *Deps, o TestOptions) (TestReport, error) {
 		return err
 	})
 	if err != nil {
-		return TestReport{}, loginFailure(deps, url, err)
+		f := loginFailure(deps, url, err)
+		if pgops.CauseOf(err).NoSlot() {
+			nameHolders(ctx, deps, int(url.Hosts[0].Port), f)
+		}
+		return TestReport{}, f
 	}
 	if told {
 		report.WaitedMS = time.Since(began).Milliseconds()

@@ -1,0 +1,25 @@
+package runbook_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/config"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+)
+
+func TestTheDrillFillsAServerAndRecoversIt(t *testing.T) {
+	t.Parallel()
+	pgtest.Binaries(t)
+	var lines []string
+	r, err := runbook.Drill(ctx, &runbook.Deps{Config: &config.Config{}}, runbook.DrillOptions{Slots: 12}, func(e runbook.DrillEvent) { lines = append(lines, e.Text) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.OK || r.Leaked != r.Cleanup.Ended || !strings.Contains(r.Words, "53300") {
+		t.Errorf("%+v\n%s", r, strings.Join(lines, "\n"))
+	}
+	_, err = runbook.Drill(ctx, &runbook.Deps{Config: &config.Config{}}, runbook.DrillOptions{Slots: 3}, nil)
+	failure(t, err, "usage", runbook.ExitSettings)
+}

@@ -1,0 +1,156 @@
+package runbook_test
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+)
+
+// project is a folder with a package.json whose dev script ends by itself.
+func project(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "package.json"), []byte(`{"name":"shop","scripts":{"dev":"true"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// recoverSteps runs dev:recover without the dev server.
+func recoverSteps(t *testing.T, d *runbook.Deps, o runbook.RecoverOptions) (runbook.RecoverReport, map[string]string, error) {
+	t.Helper()
+	steps := map[string]string{}
+	r, err := runbook.Recover(ctx, d, o, func(runbook.RecoverReport) {}, func(s runbook.Step) { steps[s.Name] = s.Status })
+	return r, steps, err
+}
+
+func TestRecoverFreesAFullServerWithoutARestartAndInOrder(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db := s.NewDatabase()
+	db.Fill("leak")
+	d := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"), "DBTASKS_PORTS="+ports(t))
+	before, err := s.Postmaster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dry, _, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAuto, Dry: true})
+	if err != nil || len(dry.Steps) != 5 || dry.Steps[0].Name != "stop" || dry.Steps[4].Name != "start" {
+		t.Fatalf("%+v, %v", dry, err)
+	}
+	if n := s.Sessions(db.Name); n != 17 {
+		t.Errorf("%d sessions after the dry run, want 17", n)
+	}
+	r, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAuto})
+	if err != nil || !r.OK {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	want := map[string]string{"stop": "done", "restart": "skipped", "cleanup": "done", "test": "done", "start": "skipped"}
+	for name, status := range want {
+		if steps[name] != status {
+			t.Errorf("step %s: %s, want %s", name, steps[name], status)
+		}
+	}
+	if r.Cleanup.Ended != 17 {
+		t.Errorf("ended %d", r.Cleanup.Ended)
+	}
+	if after, err := s.Postmaster(); err != nil || after.PID != before.PID {
+		t.Errorf("the server was restarted: %d, then %d: %v", before.PID, after.PID, err)
+	}
+}
+
+// ports is a range of one port that nobody listens on: another project's dev
+// servers on this machine are none of a test's business.
+func ports(t *testing.T) string {
+	t.Helper()
+	return strconv.Itoa(freePort(t))
+}
+
+func TestRecoverRestartsAServerThatIsFrozenOutOfReach(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	if !maySignal(s) {
+		t.Skip("only root or the server's account may restart it")
+	}
+	db := s.NewDatabase()
+	db.Open(2, "leak")
+	d := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
+	before, err := s.Postmaster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAlways})
+	if err != nil || !r.OK || steps["restart"] != "done" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	after, err := s.Postmaster()
+	if err != nil || after.PID == before.PID || after.Port != before.Port {
+		t.Errorf("before %+v, after %+v: %v", before, after, err)
+	}
+	if n := s.Sessions(db.Name); n > 1 {
+		t.Errorf("%d sessions after the restart", n)
+	}
+}
+
+func TestRecoverRestartsByItselfOnlyWhenNobodyIsLetInAtAll(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	if !maySignal(s) {
+		t.Skip("only root or the server's account may restart it")
+	}
+	db := s.NewDatabase()
+	held := db.Open(1, "app")
+	before, err := s.Postmaster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A smart shutdown waits for this client for ever and lets nobody in.
+	if err := syscall.Kill(before.PID, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	d := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
+	pgtest.Eventually(t, 5*time.Second, "the server lets nobody in", func() bool {
+		_, err := runbook.Test(ctx, d, runbook.TestOptions{})
+		return err != nil
+	})
+	r, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAuto})
+	if err != nil || !r.OK || steps["restart"] != "done" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if err := held[0].Ping(ctx); err == nil {
+		t.Error("the client of the smart shutdown still has its session")
+	}
+}
+
+func TestRecoverStopsAtTheFirstStepThatFailsAndSaysWhatIsDone(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db := s.NewDatabase()
+	d := deps(t, project(t), "DATABASE_URL="+s.URL(db.Role, "wrong", db.Name, "connection_limit=5"), "DBTASKS_PORTS="+ports(t))
+	_, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAuto})
+	f := failure(t, err, "auth_failed", runbook.ExitNotDone)
+	if steps["stop"] != "done" || steps["restart"] != "failed" || steps["cleanup"] != "" {
+		t.Errorf("steps %v: a wrong password is no reason to restart", steps)
+	}
+	if text := strings.Join(f.Details, "\n"); !strings.Contains(text, "done: stop") || !strings.Contains(text, "not done: restart cleanup test") {
+		t.Errorf("details %q", f.Details)
+	}
+}
+
+func TestRecoverRefusesAnotherMachinesServerBeforeItTouchesAnything(t *testing.T) {
+	t.Parallel()
+	d := deps(t, project(t), "DATABASE_URL=postgresql://app:x@192.0.2.1:5432/shop?connection_limit=5&connect_timeout=1", "DBTASKS_PORTS="+ports(t))
+	_, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAuto})
+	failure(t, err, "refused_remote", runbook.ExitRefused)
+	if len(steps) != 0 {
+		t.Errorf("steps %v", steps)
+	}
+}
