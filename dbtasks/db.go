@@ -76,3 +76,17 @@ func (Db) Monitor(
 		return result{report: nil, text: func(p *screen.Printer) { p.Monitor(report) }, exit: exitOf(report.OK)}, err
 	})
 }
+
+// Who says who holds the server's connections: which process of which project.
+//
+// It looks through a reserved slot when the ordinary ones are taken, and names the local
+// processes by their sockets alone when there is none at all. It ends nothing.
+func (Db) Who(
+	ctx context.Context,
+	json *bool, // one JSON object on standard output
+) error {
+	return target{name: "db:who", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+		report, err := runbook.Who(ctx, d)
+		return result{report: report, text: func(p *screen.Printer) { p.Who(report) }, exit: exitOf(report.OK)}, err
+	})
+}

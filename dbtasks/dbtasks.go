@@ -23,7 +23,7 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
-// Db are the targets that work on the database: db:test, db:cleanup, db:monitor.
+// Db are the targets that work on the database: db:test, db:cleanup, db:monitor, db:who.
 type Db mg.Namespace
 
 // Dev are the targets that work on the project's dev server: dev:start,

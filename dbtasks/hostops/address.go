@@ -3,7 +3,7 @@ package hostops
 import (
 	"net"
 	"net/netip"
-	"strings"
+	"regexp"
 )
 
 // LocalAddress tells whether an address is this machine's own: loopback, or of
@@ -26,8 +26,10 @@ func LocalAddress(addr netip.Addr) bool {
 }
 
 // BridgeNetwork tells whether an address lies on a container network of this
-// machine: what answers there is a container here, unless it is the machine
-// itself.
+// machine: what answers a connection to it is a container here, unless it is the
+// machine itself. That holds for an address one connects to. An address that a
+// server reports about itself proves nothing where the way to it may lead to
+// another machine: Docker's default network is 172.17.0.0/16 on all of them.
 func BridgeNetwork(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	interfaces, err := net.Interfaces()
@@ -35,7 +37,7 @@ func BridgeNetwork(addr netip.Addr) bool {
 		return false
 	}
 	for _, i := range interfaces {
-		if !bridgeName(i.Name) {
+		if !bridgeName.MatchString(i.Name) {
 			continue
 		}
 		addrs, err := i.Addrs()
@@ -51,14 +53,9 @@ func BridgeNetwork(addr netip.Addr) bool {
 	return false
 }
 
-// bridgeName knows the bridges of Docker (docker0, br-<id>), Podman and CNI
-// (podman0, cni0, cni-podman0), LXD and Incus, libvirt, and OrbStack and
-// Docker Desktop's on macOS (bridge100 and up).
-func bridgeName(name string) bool {
-	for _, prefix := range []string{"docker", "br-", "podman", "cni", "lxdbr", "lxcbr", "incusbr", "virbr", "bridge1"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
+// bridgeName knows the bridges of Docker (docker0, docker_gwbridge, br- and
+// twelve digits of the network's id), Podman and CNI (podman0, cni0, cni-podman0),
+// LXC, LXD and Incus, libvirt, and those of OrbStack and Docker Desktop on macOS
+// (bridge100 and up). A br-lan or bridge1 may lead to the office's network and
+// is none of them.
+var bridgeName = regexp.MustCompile(`^(?:docker(?:\d+|_gwbridge)|br-[0-9a-f]{12}|podman\d+|cni(?:\d+|-podman\d+)|lxcbr\d+|lxdbr\d+|incusbr\d+|virbr\d+|bridge1\d\d)$`)

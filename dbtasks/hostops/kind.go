@@ -22,8 +22,8 @@ var kinds = map[string]ListenerKind{
 	"postgres": Postgres, "postmaster": Postgres,
 
 	"docker-proxy": Forwarder, "com.docker.backend": Forwarder, "com.docker.backe": Forwarder, "com.docker.vpnkit": Forwarder, "vpnkit": Forwarder, "vpnkit-bridge": Forwarder,
-	"rootlessport": Forwarder, "rootlesskit": Forwarder, "slirp4netns": Forwarder, "pasta": Forwarder, "passt": Forwarder,
-	"gvproxy": Forwarder, "conmon": Forwarder, "orbstack": Forwarder, "orbstack helper": Forwarder, "wslrelay": Forwarder,
+	"rootlessport": Forwarder, "rootlesskit": Forwarder, "slirp4netns": Forwarder, "pasta": Forwarder, "passt": Forwarder, "pasta.avx2": Forwarder, "passt.avx2": Forwarder,
+	"gvproxy": Forwarder, "conmon": Forwarder, "orbstack": Forwarder, "orbstack helper": Forwarder, "wslrelay": Forwarder, "limactl": Forwarder,
 
 	"ssh": Tunnel, "sshd": Tunnel, "autossh": Tunnel, "kubectl": Tunnel, "socat": Tunnel, "cloudflared": Tunnel,
 	"cloud-sql-proxy": Tunnel, "cloud_sql_proxy": Tunnel, "flyctl": Tunnel, "stunnel": Tunnel, "haproxy": Tunnel, "session-manager-plugin": Tunnel,
@@ -31,10 +31,10 @@ var kinds = map[string]ListenerKind{
 	"pgbouncer": Pooler, "pgcat": Pooler, "odyssey": Pooler, "pgpool": Pooler, "supavisor": Pooler,
 }
 
-// KindOf decides by the program, not by a word somewhere in its arguments: its
-// executable's name, and the kernel's short name (15 characters on Linux)
-// where the executable is hidden. The two have to agree where both are known
-// to be something: what calls itself postgres but runs ssh is no PostgreSQL.
+// KindOf decides by the program, not by a word somewhere in its arguments: by its
+// executable's name, and by the kernel's short name (15 characters on Linux),
+// which a program may choose, only where the executable is hidden. What calls
+// itself postgres but runs ssh is a Tunnel.
 func KindOf(p Process) ListenerKind {
 	if p.Exe == "" {
 		return kindOfName(p.Name)
@@ -44,6 +44,9 @@ func KindOf(p Process) ListenerKind {
 
 func kindOfName(name string) ListenerKind {
 	name = strings.TrimSuffix(strings.ToLower(name), ".exe")
+	if inner, ok := strings.CutPrefix(name, "."); ok { // NixOS: .postgres-wrapped
+		name = strings.TrimSuffix(inner, "-wrapped")
+	}
 	if kind, ok := kinds[name]; ok {
 		return kind
 	}

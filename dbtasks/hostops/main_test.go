@@ -1,11 +1,14 @@
 package hostops
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -31,16 +34,89 @@ func init() {
 		fmt.Println(l.Addr().(*net.TCPAddr).Port)
 		select {}
 	})
-	// Connects to the address of its argument.
+	// Connects to an address of a network some times, and prints its first
+	// own port (0: it has none).
 	reexec.Register("client", func(args []string) int {
-		c, err := net.Dial("tcp", args[0])
-		if err != nil {
-			fmt.Println(err)
-			return 1
+		count, _ := strconv.Atoi(args[2])
+		var open []net.Conn
+		for range count {
+			c, err := net.Dial(args[0], args[1])
+			if err != nil {
+				fmt.Println(err)
+				return 1
+			}
+			open = append(open, c)
 		}
-		fmt.Println(c.LocalAddr().(*net.TCPAddr).Port)
+		port := 0
+		if own, ok := open[0].LocalAddr().(*net.TCPAddr); ok {
+			port = own.Port
+		}
+		fmt.Println(port)
 		select {}
 	})
+}
+
+// Plans to stop its own ancestors up to the grandparent, and prints what became
+// of each.
+func init() {
+	reexec.Register("grandparent", func([]string) int { return pass("parent") })
+	reexec.Register("parent", func([]string) int { return pass("grandchild", fmt.Sprint(os.Getppid())) })
+	reexec.Register("grandchild", func(args []string) int {
+		var plan StopPlan
+		grandparent, _ := strconv.Atoi(args[0])
+		for _, pid := range []int{grandparent, os.Getppid(), os.Getpid()} {
+			p, err := Find(pid)
+			if err != nil {
+				fmt.Println(err)
+				return 1
+			}
+			plan.Targets = append(plan.Targets, StopTarget{p, "test"})
+		}
+		outcomes, err := Stop(context.Background(), plan, StopOptions{Grace: time.Second})
+		for _, out := range outcomes {
+			fmt.Println(out.Result, out.Signal+out.Detail)
+		}
+		if err != nil {
+			fmt.Println(err)
+		}
+		return 0
+	})
+	// Shares its listener with a child, and prints port and the child's pid.
+	reexec.Register("share", func([]string) int {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 1
+		}
+		f, err := l.(*net.TCPListener).File()
+		if err != nil {
+			return 1
+		}
+		cmd := reexec.Command(context.Background(), "hold")
+		cmd.ExtraFiles = []*os.File{f}
+		in, err := cmd.StdinPipe() // its end tells the child that we are gone
+		if err != nil || cmd.Start() != nil {
+			return 1
+		}
+		defer in.Close()
+		fmt.Println(l.Addr().(*net.TCPAddr).Port)
+		fmt.Println(cmd.Process.Pid)
+		_ = cmd.Wait()
+		return 0
+	})
+	reexec.Register("hold", func([]string) int {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		return 0
+	})
+}
+
+// pass runs a role in a child with this process's output.
+func pass(role string, args ...string) int {
+	cmd := reexec.Command(context.Background(), role, args...)
+	cmd.Stdout = os.Stdout
+	if cmd.Run() != nil {
+		return 1
+	}
+	return 0
 }
 
 func TestMain(m *testing.M) {
@@ -49,7 +125,7 @@ func TestMain(m *testing.M) {
 }
 
 // eventually polls until cond holds.
-func eventually(t *testing.T, what string, cond func() bool) {
+func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -61,7 +137,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 }
 
 // start runs a command until the test ends, and reaps it in the background.
-func start(t *testing.T, cmd *exec.Cmd) Process {
+func start(t testing.TB, cmd *exec.Cmd) Process {
 	t.Helper()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

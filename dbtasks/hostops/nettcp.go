@@ -50,7 +50,10 @@ func parseNetTCP(r io.Reader) ([]tcpSocket, error) {
 		t.uid, t.inode = uid, inode
 		list = append(list, t)
 	}
-	return list, lines.Err()
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read the table of TCP sockets: %w", err)
+	}
+	return list, nil
 }
 
 // parseHexAddr reads "0100007F:1538": each group of four bytes is a number in

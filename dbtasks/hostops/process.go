@@ -3,9 +3,10 @@
 package hostops
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -14,7 +15,7 @@ import (
 // again by another process.
 type Identity struct {
 	PID     int
-	Started int64 // clock ticks since boot on Linux, milliseconds since 1970 elsewhere; to compare, not to show
+	Started int64 // clock ticks since boot on Linux, a time elsewhere; to compare, not to show
 }
 
 // State is what a process does, as far as it matters here.
@@ -28,11 +29,12 @@ const (
 	Zombie
 )
 
-// Process is one process as seen at one moment.
+// Process is one process as seen at one moment. Its Args may hold other
+// programs' passwords: people are shown Command, and so are %v and %+v.
 type Process struct {
 	Identity
 	PPID, PGID int      // PGID 0: unknown
-	UID        int      // -1: unknown
+	UID        int      // the effective user; -1: unknown
 	Name       string   // the kernel's short name
 	Args       []string // the command line; a rewritten title is one string
 	State      State
@@ -44,49 +46,28 @@ type Process struct {
 	StartTime time.Time
 }
 
-// Title is the whole command line as ps shows it.
+// Title is the whole command line as ps shows it, passwords included: to be
+// parsed, not to be shown.
 func (p Process) Title() string { return strings.Join(p.Args, " ") }
 
-// secret matches credentials that programs put on their command line.
-var secret = regexp.MustCompile(`(://[^:/@\s]*:)[^@\s]*(@)|((?i:pass(?:word)?|pwd|token|secret)[=:])[^\s&]+`)
+// String names the process for people and logs.
+func (p Process) String() string { return fmt.Sprintf("%s (pid %d)", p.Command(), p.PID) }
 
-// commandWidth is how much of a command line people get to see.
-const commandWidth = 80
-
-// Command is the command line for people: folders of programs and scripts left
-// out, credentials masked, at most 80 characters.
-func (p Process) Command() string {
-	words := make([]string, 0, len(p.Args))
-	for _, arg := range p.Args {
-		words = append(words, shorten(arg))
-	}
-	text := strings.TrimSpace(strings.Join(words, " "))
-	if text == "" {
-		text = p.Name
-	}
-	text = secret.ReplaceAllString(strings.Join(strings.Fields(text), " "), "$1$3***$2")
-	if runes := []rune(text); len(runes) > commandWidth {
-		text = string(runes[:commandWidth-1]) + "…"
-	}
-	return text
-}
-
-func shorten(arg string) string {
-	if filepath.IsAbs(arg) && !strings.ContainsAny(arg, " :") {
-		return filepath.Base(arg)
-	}
-	return arg
-}
+// GoString keeps passwords out of %#v too.
+func (p Process) GoString() string { return fmt.Sprintf("hostops.Process{%s}", p) }
 
 // Gone tells whether a process has ended: no such pid, another start, or a
-// zombie, which only waits for its parent.
+// zombie, which only waits for its parent. What can't be looked at is not gone.
 func Gone(id Identity) bool {
-	p, err := look(id.PID)
-	return err != nil || p.Started != id.Started || p.State == Zombie
+	now, state, err := identify(id.PID)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return now.Started != id.Started || state == Zombie
 }
 
-// Find looks at one process, Exe and Dir included. Its error is
-// os.ErrNotExist's kind when there is none.
+// Find looks at one process, Exe, Dir and StartTime included. Where there is
+// none its error is fs.ErrNotExist.
 func Find(pid int) (Process, error) {
 	p, err := look(pid)
 	if err != nil {
@@ -99,4 +80,9 @@ func Find(pid int) (Process, error) {
 // Mine tells whether the process is this user's own. What can't be told is not.
 func (p Process) Mine() bool {
 	return p.UID >= 0 && p.UID == os.Getuid() || os.Getuid() < 0 && p.mineByName()
+}
+
+// errNoProcess is the error of a look at a pid that nobody has.
+func errNoProcess(pid int) error {
+	return fmt.Errorf("look at process %d: %w", pid, fs.ErrNotExist)
 }

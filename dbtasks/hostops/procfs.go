@@ -2,12 +2,9 @@ package hostops
 
 import (
 	"bytes"
-	"errors"
 	"strconv"
 	"strings"
 )
-
-var errMalformed = errors.New("malformed /proc file")
 
 // parseStat reads /proc/PID/stat. The name stands in parentheses and may hold
 // spaces and parentheses itself: it ends at the last one.
@@ -33,7 +30,12 @@ func parseStat(text []byte) (Process, error) {
 	p.PPID, errs[0] = strconv.Atoi(fields[1])
 	p.PGID, errs[1] = strconv.Atoi(fields[2])
 	p.Started, errs[2] = strconv.ParseInt(fields[19], 10, 64)
-	return p, errors.Join(errs[:]...)
+	for _, err := range errs {
+		if err != nil {
+			return p, errMalformed
+		}
+	}
+	return p, nil
 }
 
 // parseCmdline reads /proc/PID/cmdline. A title written over the arguments is
@@ -44,4 +46,20 @@ func parseCmdline(text []byte) []string {
 		return nil
 	}
 	return strings.Split(string(text), "\x00")
+}
+
+// parseStatusUID reads the effective user (the second of four) from
+// /proc/PID/status; -1: it is not there.
+func parseStatusUID(text []byte) int {
+	for line := range bytes.Lines(text) {
+		if after, ok := bytes.CutPrefix(line, []byte("Uid:")); ok {
+			if fields := bytes.Fields(after); len(fields) == 4 {
+				if uid, err := strconv.Atoi(string(fields[1])); err == nil && uid >= 0 {
+					return uid
+				}
+			}
+			return -1
+		}
+	}
+	return -1
 }

@@ -1,6 +1,7 @@
 package hostops
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"strings"
 	"testing"
@@ -79,6 +80,9 @@ func TestTheTablesOfTCPSocketsAreRead(t *testing.T) {
 	if _, err := parseNetTCP(strings.NewReader("header\n 0: zz:1 0:0 0A a b c 1 2 3 4\n")); err == nil {
 		t.Error("garbage was read as a table")
 	}
+	if rows, err := parseNetTCP(strings.NewReader(netTCP + strings.Repeat("x", 1<<17))); err == nil || rows != nil {
+		t.Errorf("a table that breaks off was read as %d rows", len(rows))
+	}
 }
 
 func FuzzParseNetTCP(f *testing.F) {
@@ -106,20 +110,68 @@ func FuzzParseStat(f *testing.F) {
 	})
 }
 
-func TestSecretsOnCommandLinesAreMasked(t *testing.T) {
+func TestTheEffectiveUserIsReadFromStatus(t *testing.T) {
 	t.Parallel()
-	for line, want := range map[string]string{
-		"psql postgresql://app:hunter2@localhost/shop": "psql postgresql://app:***@localhost/shop",
-		"/usr/bin/node /srv/app/server.js":             "node server.js",
-		"job --password=hunter2 --token:abc -x":        "job --password=*** --token:*** -x",
-		"env PGPASSWORD=hunter2 psql":                  "env PGPASSWORD=*** psql",
+	for text, want := range map[string]int{
+		"Name:\tssh-agent\nUid:\t1000\t1001\t1002\t1003\nGid:\t7\t7\t7\t7\n": 1001,
+		"Name:\tx\nUid:\t0\t0\t0\t0\n":                                     0,
+		"Name:\tUid:\t5\n": -1,
+		"Uid:\tx\tx\tx\tx": -1,
+		"":                   -1,
 	} {
-		if got := (Process{Args: strings.Fields(line)}).Command(); got != want {
-			t.Errorf("%q: %q, want %q", line, got, want)
+		if got := parseStatusUID([]byte(text)); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
 		}
 	}
-	if got := (Process{Args: []string{strings.Repeat("a", 500)}}).Command(); len([]rune(got)) != commandWidth {
-		t.Errorf("%d characters", len([]rune(got)))
+}
+
+// The shape of sysctl kern.procargs2: count, path, padding, arguments,
+// environment.
+func TestMacOSArgumentsEndBeforeTheEnvironment(t *testing.T) {
+	t.Parallel()
+	text := "\x03\x00\x00\x00/usr/local/bin/node\x00\x00\x00\x00node\x00/srv/vite\x00dev\x00PGPASSWORD=hunter2\x00HOME=/\x00"
+	args, err := parseProcArgs([]byte(text))
+	if got := strings.Join(args, "|"); err != nil || got != "node|/srv/vite|dev" {
+		t.Errorf("%q, %v", got, err)
+	}
+	title := "\x03\x00\x00\x00/usr/local/bin/node\x00\x00npm run dev\x00\x00\x00PGPASSWORD=hunter2\x00"
+	if args, err := parseProcArgs([]byte(title)); err != nil || len(args) != 1 || args[0] != "npm run dev" {
+		t.Errorf("%q, %v", args, err)
+	}
+	for _, garbage := range []string{"", "\x01", "\x01\x00\x00\x00", "\x02\x00\x00\x00/bin/x\x00x\x00", "\xff\xff\xff\xff/bin/x\x00x\x00"} {
+		if args, err := parseProcArgs([]byte(garbage)); err == nil {
+			t.Errorf("%q was read as %q", garbage, args)
+		}
+	}
+}
+
+func FuzzParseProcArgs(f *testing.F) {
+	f.Add([]byte("\x01\x00\x00\x00/bin/x\x00x\x00SECRET=1\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		args, err := parseProcArgs(data)
+		if err == nil && len(data) >= 4 && len(args) > int(binary.LittleEndian.Uint32(data)) {
+			t.Errorf("%d arguments of %d: the environment was read", len(args), binary.LittleEndian.Uint32(data))
+		}
+	})
+}
+
+// struct unix_diag_msg and two attributes, as Linux 6.18 sent them for the
+// server's end of a connection.
+func TestASocketDiagMessageIsRead(t *testing.T) {
+	t.Parallel()
+	const name = "/tmp/.s.PGSQL.5432\x00"
+	msg := []byte{1, 1, 1, 0, 0x11, 0x22, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9}
+	msg = append(msg, byte(4+len(name)), 0, 0, 0)
+	msg = append(msg, name+"\x00"...) // padded to four bytes
+	msg = append(msg, 8, 0, 2, 0, 0x33, 0x44, 0, 0)
+	u, ok := parseUnixDiag(msg)
+	if want := (unixSocket{path: "/tmp/.s.PGSQL.5432", inode: 0x2211, peer: 0x4433}); !ok || u != want {
+		t.Errorf("%+v %v, want %+v", u, ok, want)
+	}
+	for _, garbage := range [][]byte{nil, msg[:15], append(msg[:16:16], 3, 0, 0, 0), append(msg[:16:16], 200, 0, 0, 0, 1)} {
+		if u, ok := parseUnixDiag(garbage); ok {
+			t.Errorf("%v was read as %+v", garbage, u)
+		}
 	}
 }
 
@@ -134,6 +186,8 @@ func TestAListenerIsKnownByItsProgramAndNotByAWord(t *testing.T) {
 		{"/usr/bin/docker-proxy", "docker-proxy", Forwarder},
 		{"/Applications/Docker.app/Contents/MacOS/com.docker.backend", "com.docker.backend", Forwarder},
 		{"", "com.docker.back", Forwarder},
+		{"/usr/bin/pasta.avx2", "pasta.avx2", Forwarder},
+		{"/nix/store/abc-postgresql-17/bin/.postgres-wrapped", ".postgres-wrapp", Postgres},
 		{"/Applications/OrbStack.app/Contents/MacOS/OrbStack Helper", "OrbStack Helper", Forwarder},
 		{`C:\Program Files\PostgreSQL\17\bin\postgres.exe`, "postgres.exe", Postgres},
 		{"/usr/bin/ssh", "ssh", Tunnel},

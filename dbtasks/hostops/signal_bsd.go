@@ -2,4 +2,8 @@
 
 package hostops
 
-func send(id Identity, signal string) error { return sendByPID(id, signal) }
+import "syscall"
+
+func deliver(pid int, check func() error, signals ...syscall.Signal) error {
+	return byPID(pid, check, signals...)
+}

@@ -6,16 +6,17 @@ import (
 )
 
 // send ends the process at once: Windows has no signal that asks a console
-// program of another process group to go by itself.
+// program of another process group to go by itself. The handle is opened
+// before the check and keeps the pid from being used again.
 func send(id Identity, signal string) error {
-	if now, err := look(id.PID); err != nil || now.Started != id.Started {
-		return ErrOtherProcess
-	}
 	p, err := os.FindProcess(id.PID)
 	if err != nil {
-		return ErrOtherProcess
+		return errNoProcess(id.PID)
 	}
 	defer func() { _ = p.Release() }()
+	if err := stillThat(id); err != nil {
+		return err
+	}
 	if err := p.Kill(); err != nil {
 		return fmt.Errorf("end process %d (%s): %w", id.PID, signal, err)
 	}

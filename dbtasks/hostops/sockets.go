@@ -3,6 +3,7 @@ package hostops
 import (
 	"context"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -88,10 +89,11 @@ func (s *Sockets) Connections(port int) []Connection {
 }
 
 // UnixListener is the process that listens on a Unix socket, the one with the
-// lowest pid where several hold it.
+// lowest pid where several hold it. Folders may be given through symbolic links:
+// a server that bound /var/run/x is found as /run/x.
 func (s *Sockets) UnixListener(path string) (pid int, ok bool) {
 	for _, u := range s.unix {
-		if u.listening && u.path == path {
+		if u.listening && samePath(u.path, path) {
 			if pids := s.holders[u.inode]; len(pids) > 0 {
 				return slices.Min(pids), true
 			}
@@ -100,8 +102,16 @@ func (s *Sockets) UnixListener(path string) (pid int, ok bool) {
 	return 0, false
 }
 
+func samePath(a, b string) bool {
+	if a == b {
+		return true
+	}
+	return filepath.IsAbs(a) && filepath.Base(a) == filepath.Base(b) && resolved(filepath.Dir(a)) == resolved(filepath.Dir(b))
+}
+
 // UnixClients maps the processes that serve connections on PostgreSQL's Unix
-// socket of this port to the processes at the other ends.
+// socket of this port to the processes at the other ends. Where the system does
+// not tell (everywhere but on Linux), or this user may not look, it is empty.
 func (s *Sockets) UnixClients(port int) map[int][]int {
 	suffix := socketName(port)
 	clients := map[int][]int{}

@@ -3,9 +3,10 @@ package hostops
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
@@ -17,35 +18,84 @@ import (
 const userHZ = 100
 
 func listProcesses(ctx context.Context) ([]Process, error) {
-	dir, err := os.Open("/proc")
+	pids, err := listPIDs()
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return nil, fmt.Errorf("list processes: %w", err)
-	}
-	list := make([]Process, 0, len(names))
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
-			continue
-		}
+	list := make([]Process, 0, len(pids))
+	for _, pid := range pids {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if p, err := look(pid); err == nil { // else it ended meanwhile
-			list = append(list, p)
+		p, err := look(pid)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+			continue // it ended meanwhile, or /proc is mounted with hidepid=1
 		}
+		if err != nil {
+			return nil, err // a child left out would be a child left behind
+		}
+		list = append(list, p)
 	}
 	return list, nil
 }
 
+func listPIDs() ([]int, error) {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	pids := make([]int, 0, len(names))
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
 // look reads stat, cmdline and the owner of one process.
 func look(pid int) (Process, error) {
-	base := "/proc/" + strconv.Itoa(pid)
-	text, err := os.ReadFile(base + "/stat")
+	p, err := readStat(pid)
+	if err != nil {
+		return p, err
+	}
+	base := procDir(pid)
+	if cmdline, err := os.ReadFile(base + "/cmdline"); err == nil {
+		p.Args = parseCmdline(cmdline)
+	}
+	p.UID = -1
+	// The folder belongs to the process's effective user, but to root where
+	// the process may not be dumped (proc(5)): then status tells. A kernel
+	// thread has no command line and is root's.
+	var st syscall.Stat_t
+	if syscall.Stat(base, &st) == nil {
+		p.UID = int(st.Uid)
+	}
+	if p.UID == 0 && p.Args != nil {
+		p.UID = -1
+		if status, err := os.ReadFile(base + "/status"); err == nil {
+			p.UID = parseStatusUID(status)
+		}
+	}
+	return p, nil
+}
+
+// identify is the part of look that never changes, and the state.
+func identify(pid int) (Identity, State, error) {
+	p, err := readStat(pid)
+	return p.Identity, p.State, err
+}
+
+func readStat(pid int) (Process, error) {
+	text, err := os.ReadFile(procDir(pid) + "/stat")
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) { // ESRCH: it ended between open and read
+		return Process{}, errNoProcess(pid)
+	}
 	if err != nil {
 		return Process{}, fmt.Errorf("look at process %d: %w", pid, err)
 	}
@@ -53,23 +103,19 @@ func look(pid int) (Process, error) {
 	if err != nil {
 		return p, fmt.Errorf("look at process %d: %w", pid, err)
 	}
-	p.UID = -1
-	// The folder belongs to the process's effective user; to root where the
-	// process may not be looked into, which is then nobody's to touch either.
-	var st syscall.Stat_t
-	if syscall.Stat(base, &st) == nil {
-		p.UID = int(st.Uid)
-	}
-	if cmdline, err := os.ReadFile(base + "/cmdline"); err == nil {
-		p.Args = parseCmdline(cmdline)
-	}
 	return p, nil
 }
 
+func procDir(pid int) string { return "/proc/" + strconv.Itoa(pid) }
+
 func addDetail(p *Process) {
-	base := "/proc/" + strconv.Itoa(p.PID)
-	p.Exe, _ = os.Readlink(base + "/exe")
-	p.Dir, _ = os.Readlink(base + "/cwd")
+	base := procDir(p.PID)
+	exe, _ := os.Readlink(base + "/exe")
+	dir, _ := os.Readlink(base + "/cwd")
+	if now, _, err := identify(p.PID); err != nil || now != p.Identity {
+		return // what was read is another process's
+	}
+	p.Exe, p.Dir = exe, dir
 	if boot := bootTime(); !boot.IsZero() {
 		p.StartTime = boot.Add(time.Duration(p.Started) * time.Second / userHZ)
 	}
@@ -91,48 +137,3 @@ var bootTime = sync.OnceValue(func() time.Time {
 })
 
 func (p Process) mineByName() bool { return false }
-
-// holders maps the inodes of sockets to the processes that hold them, as far
-// as this user may look, in one pass.
-func holders(ctx context.Context) (map[uint64][]int, error) {
-	byInode := map[uint64][]int{}
-	procs, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		return nil, err
-	}
-	buf := make([]byte, 64)
-	for _, base := range procs {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		pid, err := strconv.Atoi(filepath.Base(base))
-		if err != nil {
-			continue
-		}
-		dir, err := os.Open(base + "/fd")
-		if err != nil {
-			continue // another user's, or gone
-		}
-		names, _ := dir.Readdirnames(-1)
-		for _, name := range names {
-			n, err := syscall.Readlink(base+"/fd/"+name, buf)
-			if err != nil || n < len("socket:[0]") || !bytes.HasPrefix(buf[:n], []byte("socket:[")) {
-				continue
-			}
-			if inode, err := strconv.ParseUint(string(buf[len("socket:["):n-1]), 10, 64); err == nil && !contains(byInode[inode], pid) {
-				byInode[inode] = append(byInode[inode], pid)
-			}
-		}
-		_ = dir.Close()
-	}
-	return byInode, nil
-}
-
-func contains(pids []int, pid int) bool {
-	for _, p := range pids {
-		if p == pid {
-			return true
-		}
-	}
-	return false
-}

@@ -1,9 +1,10 @@
-//go:build !linux
+//go:build !linux && !darwin
 
 package hostops
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/user"
 	"time"
@@ -11,8 +12,7 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 )
 
-// Everywhere but on Linux gopsutil tells about processes: sysctl and libproc
-// on macOS, Toolhelp and the PEB on Windows.
+// On Windows gopsutil tells about processes: Toolhelp and the PEB.
 
 func listProcesses(ctx context.Context) ([]Process, error) {
 	all, err := process.ProcessesWithContext(ctx)
@@ -29,11 +29,34 @@ func listProcesses(ctx context.Context) ([]Process, error) {
 }
 
 func look(pid int) (Process, error) {
-	proc, err := process.NewProcess(int32(pid))
+	proc, err := open(pid)
 	if err != nil {
-		return Process{}, fmt.Errorf("look at process %d: %w", pid, err)
+		return Process{}, err
 	}
 	return read(context.Background(), proc)
+}
+
+func identify(pid int) (Identity, State, error) {
+	proc, err := open(pid)
+	if err != nil {
+		return Identity{}, 0, err
+	}
+	started, err := proc.CreateTime()
+	if err != nil {
+		return Identity{}, 0, fmt.Errorf("look at process %d: %w", pid, err)
+	}
+	return Identity{PID: pid, Started: started}, Running, nil
+}
+
+func open(pid int) (*process.Process, error) {
+	proc, err := process.NewProcess(int32(pid))
+	if errors.Is(err, process.ErrorProcessNotRunning) {
+		return nil, errNoProcess(pid)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at process %d: %w", pid, err)
+	}
+	return proc, nil
 }
 
 func read(ctx context.Context, proc *process.Process) (Process, error) {
@@ -46,36 +69,25 @@ func read(ctx context.Context, proc *process.Process) (Process, error) {
 	if ppid, err := proc.PpidWithContext(ctx); err == nil {
 		p.PPID = int(ppid)
 	}
-	p.PGID = groupOf(p.PID)
 	p.Name, _ = proc.NameWithContext(ctx)
 	p.Args, _ = proc.CmdlineSliceWithContext(ctx)
-	if uids, err := proc.UidsWithContext(ctx); err == nil && len(uids) > 0 {
-		p.UID = int(uids[0])
-	}
-	if status, err := proc.StatusWithContext(ctx); err == nil {
-		for _, s := range status {
-			switch s {
-			case process.Stop:
-				p.State = Stopped
-			case process.Zombie:
-				p.State = Zombie
-			}
-		}
-	}
 	return p, nil
 }
 
 func addDetail(p *Process) {
-	proc, err := process.NewProcess(int32(p.PID))
+	proc, err := open(p.PID)
 	if err != nil {
 		return
 	}
-	p.Exe, _ = proc.Exe()
-	p.Dir, _ = proc.Cwd()
-	p.StartTime = time.UnixMilli(p.Started)
+	exe, _ := proc.Exe()
+	dir, _ := proc.Cwd()
+	if now, _, err := identify(p.PID); err != nil || now != p.Identity {
+		return // what was read is another process's
+	}
+	p.Exe, p.Dir, p.StartTime = exe, dir, time.UnixMilli(p.Started)
 }
 
-// mineByName decides where there are no user ids (Windows).
+// mineByName decides where there are no user ids.
 func (p Process) mineByName() bool {
 	proc, err := process.NewProcess(int32(p.PID))
 	if err != nil {

@@ -3,7 +3,7 @@ package hostops
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 )
@@ -15,8 +15,8 @@ type StopTarget struct {
 }
 
 // StopPlan is what is to be stopped, in the order of the signals: children
-// before their parents. Children of the targets that appear meanwhile are
-// stopped too, except Spare and what that starts.
+// before their parents. Whatever the targets have started, or start meanwhile,
+// is stopped too, except Spare and what that starts.
 type StopPlan struct {
 	Targets []StopTarget
 	Spare   []Identity
@@ -25,7 +25,6 @@ type StopPlan struct {
 // StopOptions say how long to be patient.
 type StopOptions struct {
 	Grace time.Duration // between TERM and KILL; 0: 5 s
-
 }
 
 // StopResult is what became of one process.
@@ -38,23 +37,15 @@ const (
 	ResultLeft    StopResult = "left"
 )
 
-// StopOutcome is one process of the plan, or a child of one that appeared
-// meanwhile, afterwards.
+// StopOutcome is one process of the plan, or one that such a process has
+// started, afterwards.
 type StopOutcome struct {
 	Process Process
 	Reason  string
 	Result  StopResult
-	Signal  string // the last signal sent: TERM, KILL; empty: none was needed
+	Signal  string // the last signal sent: TERM, KILL; empty: none was, or needed to be
 	Detail  string // why it was refused, or is left
 }
-
-// The errors of a signal that was not sent.
-var (
-	ErrOtherProcess = errors.New("the pid belongs to another process by now")
-	ErrNotMine      = errors.New("it is another user's process, or whose it is can't be told")
-	ErrSelf         = errors.New("this tool runs under it")
-	ErrPostgres     = errors.New("it is a PostgreSQL process")
-)
 
 const (
 	defaultGrace = 5 * time.Second
@@ -64,44 +55,101 @@ const (
 // Stop applies a plan: TERM to each target in order, CONT behind it for what
 // is frozen, then the grace, then KILL to what is still there. Right before
 // each signal pid and start time are compared again (on Linux the signal goes
-// through a pidfd, so that it can't reach another process), and never goes to
-// this process, its ancestors, another user's processes or PostgreSQL.
+// through a pidfd, so that it can't reach another process), and it never goes
+// to this process, its ancestors, another user's processes or PostgreSQL.
+// Windows has no TERM: there the first signal ends the process at once.
 //
 // When ctx ends, waiting ends: what was sent TERM is not sent KILL any more,
-// and what is not gone then is reported as left.
+// nothing stays frozen that was running, and what is not gone then is reported
+// as left. When ctx has ended before, nothing is signalled. The outcomes are
+// complete with every error.
 func Stop(ctx context.Context, plan StopPlan, o StopOptions) ([]StopOutcome, error) {
 	if o.Grace <= 0 {
 		o.Grace = defaultGrace
 	}
-	s := &stopping{known: map[Identity]int{}, spare: plan.Spare}
-	for _, t := range plan.Targets {
-		s.add(t)
+	s := &stopping{known: map[Identity]bool{}, spare: plan.Spare, reasons: map[Identity]string{}, seen: map[Identity]bool{}}
+	err := s.begin(ctx, plan.Targets)
+	if err == nil {
+		err = s.wait(ctx, o.Grace)
 	}
-	s.signalAll("TERM")
-	s.wait(ctx, o.Grace)
-	if ctx.Err() == nil && s.left() > 0 {
-		s.signalAll("KILL")
-		s.wait(ctx, killWait)
-	}
-	for i := range s.outcomes {
-		if out := &s.outcomes[i]; out.Result == "" {
-			out.Result, out.Detail = ResultLeft, fmt.Sprintf("still there after %s", out.Signal)
+	if err == nil && s.left() > 0 {
+		if err = s.signalAll(ctx, "KILL"); err == nil {
+			err = s.wait(ctx, killWait)
 		}
 	}
-	return s.outcomes, ctx.Err()
+	for _, t := range plan.Targets {
+		s.add(t) // where there was not even a beginning
+	}
+	for i := range s.outcomes {
+		switch out := &s.outcomes[i]; {
+		case out.Result != "":
+		case Gone(out.Process.Identity):
+			out.Result = ResultGone
+		case out.Signal == "":
+			out.Result, out.Detail = ResultLeft, "not signalled"
+		default:
+			out.Result, out.Detail = ResultLeft, "still there after "+out.Signal
+		}
+	}
+	return s.outcomes, err
 }
 
 // stopping is the state of one Stop. An outcome without a result is open.
 type stopping struct {
 	outcomes []StopOutcome
-	known    map[Identity]int // index into outcomes
+	known    map[Identity]bool // has an outcome
 	spare    []Identity
+	reasons  map[Identity]string // of the plan
+	seen     map[Identity]bool   // by addTree
+	sending  string              // TERM or KILL
+}
+
+// begin sends TERM to the targets and what they have started. A target's
+// children are looked up while it lives: afterwards nobody knows whose they were.
+func (s *stopping) begin(ctx context.Context, targets []StopTarget) error {
+	table, err := Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		s.reasons[t.Process.Identity] = t.Reason
+	}
+	for _, t := range targets {
+		s.addTree(table, t.Process)
+	}
+	s.signal(table, "TERM")
+	return nil
 }
 
 func (s *stopping) add(t StopTarget) {
-	if _, ok := s.known[t.Process.Identity]; !ok {
-		s.known[t.Process.Identity] = len(s.outcomes)
+	if !s.known[t.Process.Identity] {
+		s.known[t.Process.Identity] = true
 		s.outcomes = append(s.outcomes, StopOutcome{Process: t.Process, Reason: t.Reason})
+	}
+}
+
+// addTree adds a process behind everything below it. Below what must not be
+// signalled nothing is taken.
+func (s *stopping) addTree(table *Table, p Process) {
+	if s.seen[p.Identity] {
+		return
+	}
+	s.seen[p.Identity] = true
+	reason, planned := s.reasons[p.Identity]
+	if !planned {
+		reason = "started by a process that is stopped"
+	}
+	if permitted(table, p) == nil {
+		s.addBelow(table, p)
+	}
+	s.add(StopTarget{p, reason})
+}
+
+func (s *stopping) addBelow(table *Table, p Process) {
+	for _, child := range table.Children(p.PID) {
+		if child.State != Zombie && !slices.Contains(s.spare, child.Identity) {
+			s.addTree(table, child)
+		}
 	}
 }
 
@@ -115,60 +163,71 @@ func (s *stopping) left() int {
 	return n
 }
 
-func (s *stopping) signalAll(signal string) {
-	table, err := Snapshot(context.Background())
+func (s *stopping) signalAll(ctx context.Context, signal string) error {
+	table, err := Snapshot(ctx)
+	if err == nil {
+		s.signal(table, signal)
+	}
+	return err
+}
+
+// signal sends a signal to all that are open and did not get it yet.
+func (s *stopping) signal(table *Table, signal string) {
+	s.sending = signal
 	for i := range s.outcomes {
 		out := &s.outcomes[i]
-		if out.Result != "" {
+		if out.Result != "" || out.Signal == signal {
 			continue
 		}
-		if err == nil {
-			err = permitted(table, out.Process)
-		}
+		err := permitted(table, out.Process)
 		if err == nil {
 			err = send(out.Process.Identity, signal)
 		}
 		switch {
-		case errors.Is(err, ErrOtherProcess), Gone(out.Process.Identity):
-			if out.Signal == "" && errors.Is(err, ErrOtherProcess) && !gonePID(out.Process.PID) {
-				out.Result, out.Detail = ResultRefused, ErrOtherProcess.Error()
-			} else {
-				out.Result = ResultGone
-			}
-		case err != nil:
-			out.Result, out.Detail = ResultRefused, err.Error()
-		default:
+		case err == nil:
 			out.Signal = signal
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrOtherProcess) && out.Signal != "":
+			out.Result = ResultGone
+		default:
+			out.Result, out.Detail = ResultRefused, err.Error()
 		}
-		err = nil
 	}
 }
 
-func gonePID(pid int) bool {
-	_, err := look(pid)
-	return err != nil
+// stillThat compares a process with what the plan saw.
+func stillThat(id Identity) error {
+	now, _, err := identify(id.PID)
+	if err != nil {
+		return err
+	}
+	if now != id {
+		return ErrOtherProcess
+	}
+	return nil
 }
 
 // permitted is the last gate before a signal.
 func permitted(table *Table, p Process) error {
-	now, err := look(p.PID)
-	switch {
-	case err != nil || now.Started != p.Started:
-		return ErrOtherProcess
-	case p.PID <= 1 || table.IsSelfOrAncestor(p.PID):
+	if p.PID <= 1 || table.IsSelfOrAncestor(p.PID) {
 		return ErrSelf
+	}
+	now, err := Find(p.PID)
+	switch {
+	case err != nil:
+		return err
+	case now.Identity != p.Identity:
+		return ErrOtherProcess
 	case !now.Mine():
 		return ErrNotMine
-	}
-	addDetail(&now)
-	if KindOf(now) == Postgres {
+	case KindOf(now) == Postgres:
 		return ErrPostgres
 	}
 	return nil
 }
 
-// wait polls until all are gone, and takes children that appear meanwhile.
-func (s *stopping) wait(ctx context.Context, limit time.Duration) {
+// wait polls until all are gone, and takes what they start meanwhile: with the
+// signal that they got themselves, and the rest of their grace.
+func (s *stopping) wait(ctx context.Context, limit time.Duration) error {
 	deadline := time.Now().Add(limit)
 	for pause := 2 * time.Millisecond; ; pause = min(pause*3/2, 50*time.Millisecond) {
 		for i := range s.outcomes {
@@ -177,41 +236,30 @@ func (s *stopping) wait(ctx context.Context, limit time.Duration) {
 			}
 		}
 		if s.left() == 0 || time.Now().After(deadline) {
-			return
+			return nil
 		}
-		s.takeChildren(ctx)
+		if err := s.takeStarted(ctx); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case <-time.After(pause):
 		}
 	}
 }
 
-// takeChildren looks for processes that the targets started meanwhile.
-func (s *stopping) takeChildren(ctx context.Context) {
+// takeStarted looks for what the targets started meanwhile.
+func (s *stopping) takeStarted(ctx context.Context) error {
 	table, err := Snapshot(ctx)
 	if err != nil {
-		return
+		return err
 	}
-	before := len(s.outcomes)
-	for _, out := range s.outcomes[:before] {
-		if p, ok := table.Process(out.Process.PID); !ok || p.Identity != out.Process.Identity || out.Result == ResultRefused {
-			continue
+	for _, out := range slices.Clone(s.outcomes) {
+		if p, ok := table.Process(out.Process.PID); ok && p.Identity == out.Process.Identity && out.Result == "" {
+			s.addBelow(table, p)
 		}
-		s.addChildren(table, out.Process.PID)
 	}
-	if len(s.outcomes) > before {
-		s.signalAll("TERM")
-	}
-}
-
-func (s *stopping) addChildren(table *Table, pid int) {
-	for _, child := range table.Children(pid) {
-		if child.State == Zombie || slices.Contains(s.spare, child.Identity) {
-			continue
-		}
-		s.addChildren(table, child.PID)
-		s.add(StopTarget{child, "child of a stopped process"})
-	}
+	s.signal(table, s.sending)
+	return nil
 }

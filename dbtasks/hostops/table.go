@@ -29,9 +29,21 @@ func newTable(list []Process) *Table {
 	t := &Table{byPID: make(map[int]Process, len(list)), children: map[int][]int{}, detailed: map[int]bool{}}
 	for _, p := range list {
 		t.byPID[p.PID] = p
-		t.children[p.PPID] = append(t.children[p.PPID], p.PID)
+	}
+	for _, p := range list {
+		if _, ok := t.parent(p); ok {
+			t.children[p.PPID] = append(t.children[p.PPID], p.PID)
+		}
 	}
 	return t
+}
+
+// parent is the process that started p, or took it over. A process that began
+// after its child is neither: it only has the pid of one that ended (Windows
+// keeps a dead parent's pid; elsewhere a snapshot is not one instant).
+func (t *Table) parent(p Process) (Process, bool) {
+	up, ok := t.byPID[p.PPID]
+	return up, ok && up.PID != p.PID && up.Started <= p.Started
 }
 
 // All lists the processes by pid.
@@ -54,12 +66,13 @@ func (t *Table) Process(pid int) (Process, bool) {
 	return p, ok
 }
 
-// Detail is one process with Exe, Dir and StartTime, read now and once.
+// Detail is one process with Exe, Dir and StartTime, read now and once; the
+// zero Process where the table has none of this pid.
 func (t *Table) Detail(pid int) Process {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := t.byPID[pid]
-	if !t.detailed[pid] {
+	p, ok := t.byPID[pid]
+	if ok && !t.detailed[pid] {
 		addDetail(&p)
 		t.byPID[pid], t.detailed[pid] = p, true
 	}
@@ -70,7 +83,7 @@ func (t *Table) Detail(pid int) Process {
 func (t *Table) Children(pid int) []Process {
 	var list []Process
 	for _, child := range t.children[pid] {
-		if p, ok := t.Process(child); ok && child != pid {
+		if p, ok := t.Process(child); ok {
 			list = append(list, p)
 		}
 	}
@@ -81,23 +94,36 @@ func (t *Table) Children(pid int) []Process {
 // their parents.
 func (t *Table) Descendants(pid int) []Process {
 	var list []Process
-	for _, child := range t.Children(pid) {
-		list = append(list, t.Descendants(child.PID)...)
-		list = append(list, child)
+	seen := map[int]bool{pid: true}
+	var below func(pid int)
+	below = func(pid int) {
+		for _, child := range t.Children(pid) {
+			if !seen[child.PID] {
+				seen[child.PID] = true
+				below(child.PID)
+				list = append(list, child)
+			}
+		}
 	}
+	below(pid)
 	return list
 }
 
 // Ancestors are parent, grandparent and so on, nearest first.
 func (t *Table) Ancestors(pid int) []Process {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var list []Process
-	p, ok := t.Process(pid)
-	for ok && p.PPID > 0 && p.PPID != p.PID && len(list) < 1000 {
-		if p, ok = t.Process(p.PPID); ok {
-			list = append(list, p)
+	seen := map[int]bool{pid: true}
+	for p := t.byPID[pid]; ; {
+		up, ok := t.parent(p)
+		if !ok || seen[up.PID] {
+			return list
 		}
+		seen[up.PID] = true
+		list = append(list, up)
+		p = up
 	}
-	return list
 }
 
 // IsSelfOrAncestor tells whether this very process runs as, or under, pid.

@@ -6,10 +6,12 @@ package pgserver
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -110,7 +112,16 @@ func (d *Disposable) LogTail(lines int) string { return readTail(filepath.Join(d
 // Stop ends the server, fast (an immediate shutdown after 5 s), and removes its
 // folder. When ctx ends first, it goes on without us. It may be called again.
 func (d *Disposable) Stop(ctx context.Context) error {
-	if err := d.keeper.stop(ctx); err != nil {
+	err := d.keeper.stop(ctx)
+	var ended *exec.ExitError
+	if errors.As(err, &ended) && !ended.Exited() { // somebody killed it: its work is ours
+		instead := keeper{spec: keeperSpec{Bin: d.keeper.bin}, dir: d.dir}
+		if instead.stop() {
+			instead.remove()
+			return nil
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("stop the disposable PostgreSQL in %s: %w", d.dir, err)
 	}
 	return nil

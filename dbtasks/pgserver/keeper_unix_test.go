@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/shirou/gopsutil/v4/process"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
@@ -119,6 +120,32 @@ func TestAServerThatCrashedIsTidiedUpAsWell(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Dir(s.DataDir)); !os.IsNotExist(err) {
 		t.Errorf("the folder is still there (%v)", err)
+	}
+}
+
+func TestStopDoesTheKeepersWorkWhenSomebodyKilledIt(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	server, err := process.NewProcess(int32(s.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeper, err := server.Ppid()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(int(keeper), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Dir(s.DataDir)); !os.IsNotExist(err) {
+		t.Errorf("the folder is still there (%v)", err)
+	}
+	if conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))); err == nil {
+		_ = conn.Close()
+		t.Error("the server outlived Stop")
 	}
 }
 

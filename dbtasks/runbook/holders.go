@@ -13,60 +13,30 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
 )
 
-// clientsOf maps the backends of sessions to the local processes at their
-// other ends. Sessions of other machines, of containers and of other users'
-// processes are not in the map: their holders can't be told from here.
-func clientsOf(ctx context.Context, target Target, sessions []pgops.Session) (map[int][]hostops.Process, error) {
-	holders := map[int][]hostops.Process{}
-	var tcp, socket bool
+// backendClients maps the backends of sessions to the pids of the local
+// processes at their other ends. Sessions of other machines, of containers and
+// of other users' processes are not in the map: their holders can't be told
+// from here.
+func backendClients(sockets *hostops.Sockets, port int, sessions []pgops.Session) map[int][]int {
+	byClient := map[netip.AddrPort][]int{}
+	for _, c := range sockets.Connections(port) {
+		if c.PID != 0 {
+			byClient[c.Local] = append(byClient[c.Local], c.PID)
+		}
+	}
+	clients := sockets.UnixClients(port) // by the pids of all that serve the socket
 	for _, s := range sessions {
-		tcp = tcp || s.ClientPort > 0
-		socket = socket || s.ClientPort < 0
-	}
-	found := map[int]hostops.Process{}
-	add := func(backend, pid int) {
-		p, ok := found[pid]
-		if !ok {
-			var err error
-			if p, err = hostops.Find(pid); err != nil {
-				return // gone meanwhile
-			}
-			found[pid] = p
+		if s.ClientPort < 0 {
+			continue
 		}
-		holders[backend] = append(holders[backend], p)
-	}
-	sockets, err := hostops.ReadSockets(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("look for the clients of port %d: %w", target.Port, err)
-	}
-	if tcp {
-		byClient := map[netip.AddrPort][]int{}
-		for _, c := range sockets.Connections(target.Port) {
-			if c.PID != 0 {
-				byClient[c.Local] = append(byClient[c.Local], c.PID)
-			}
-		}
-		for _, s := range sessions {
-			addr, err := netip.ParseAddr(s.ClientAddr)
-			if err != nil || s.ClientPort <= 0 {
-				continue
-			}
-			for _, pid := range byClient[netip.AddrPortFrom(addr.Unmap(), uint16(s.ClientPort))] {
-				add(s.PID, pid)
+		delete(clients, s.PID)
+		if addr, err := netip.ParseAddr(s.ClientAddr); err == nil && s.ClientPort > 0 {
+			if pids := byClient[netip.AddrPortFrom(addr.Unmap(), uint16(s.ClientPort))]; len(pids) > 0 {
+				clients[s.PID] = pids
 			}
 		}
 	}
-	if socket {
-		peers := sockets.UnixClients(target.Port)
-		for _, s := range sessions {
-			if s.ClientPort < 0 {
-				for _, pid := range peers[s.PID] {
-					add(s.PID, pid)
-				}
-			}
-		}
-	}
-	return holders, nil
+	return clients
 }
 
 // projectSessions are the backends whose clients are running processes of this
@@ -76,20 +46,25 @@ func projectSessions(ctx context.Context, deps *Deps, a *access) ([]int, error) 
 	if err != nil {
 		return nil, err
 	}
-	holders, err := clientsOf(ctx, a.target, sessions)
+	sockets, err := hostops.ReadSockets(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("look for the clients of port %d: %w", a.target.Port, err)
 	}
-	var pids []int
-	for backend, processes := range holders {
-		for _, p := range processes {
-			if p.State == hostops.Running && ofProject(p, deps.Config.Root) {
-				pids = append(pids, backend)
+	used := map[int]bool{} // by pid of the client
+	var backends []int
+	for backend, clients := range backendClients(sockets, a.target.Port, sessions) {
+		for _, pid := range clients {
+			if _, known := used[pid]; !known {
+				p, err := hostops.Find(pid)
+				used[pid] = err == nil && p.State == hostops.Running && ofProject(p, deps.Config.Root)
+			}
+			if used[pid] {
+				backends = append(backends, backend)
 				break
 			}
 		}
 	}
-	return pids, nil
+	return backends, nil
 }
 
 // ofProject tells whether a process works for this project: its working

@@ -29,19 +29,20 @@ type MonitorSample struct {
 	Percent float64 `json:"percent"`
 	Refused bool    `json:"refused"`           // the server let nobody in for want of a slot
 	DownMS  int64   `json:"down_ms,omitempty"` // how long there has been no answer
+	Holders string  `json:"holders,omitempty"` // with Once: who holds the slots, when more than half are taken
 }
 
 // MonitorReport is the whole run.
 type MonitorReport struct {
-	OK       bool   `json:"ok"` // the peak stayed below Warn
-	Target   Target `json:"target"`
-	Samples  int    `json:"samples"`
-	Peak     int    `json:"peak"` // most sessions of this database in a sample
-	Warn     int    `json:"warn"`
-	Refusals int    `json:"refusals"`
-	Lost     int    `json:"lost"`   // samples without an answer
-	Logins   int    `json:"logins"` // 1 unless the session was lost
-	RanMS    int64  `json:"ran_ms"`
+	OK       bool  `json:"ok"` // the peak stayed below Warn
+	Target   Place `json:"target"`
+	Samples  int   `json:"samples"`
+	Peak     int   `json:"peak"` // most sessions of this database in a sample
+	Warn     int   `json:"warn"`
+	Refusals int   `json:"refusals"`
+	Lost     int   `json:"lost"`   // samples without an answer
+	Logins   int   `json:"logins"` // 1 unless the session was lost
+	RanMS    int64 `json:"ran_ms"`
 }
 
 // Monitor samples until the run is over and hands every sample to emit. It
@@ -57,9 +58,8 @@ func Monitor(ctx context.Context, deps *Deps, o MonitorOptions, emit func(Monito
 	if err := deps.Connect(); err != nil {
 		return report, err
 	}
-	m := &monitor{deps: deps, report: &report, emit: emit, every: o.Every}
-	url := deps.Pool.URL()
-	report.Target = Target{Host: url.Hosts[0].Name, Port: int(url.Hosts[0].Port), Database: url.Database, Role: url.User}
+	m := &monitor{deps: deps, report: &report, emit: emit, every: o.Every, once: o.Once}
+	report.Target = placeOf(deps.Pool.URL())
 	defer m.drop()
 	began := time.Now()
 	if err := m.sample(ctx); err != nil {
@@ -79,6 +79,7 @@ type monitor struct {
 	report *MonitorReport
 	emit   func(MonitorSample)
 	every  time.Duration
+	once   bool
 	held   *access       // the one session; nil while there is none
 	last   MonitorSample // the last with an answer
 	lostAt time.Time     // since when there is no answer; zero: there is
@@ -119,6 +120,9 @@ func (m *monitor) sample(ctx context.Context) error {
 		m.lostAt = time.Time{}
 		s.OK, s.Used, s.Usable = true, s.Slots.Used, s.Slots.Usable()
 		s.Percent = percent(s.Used, s.Usable)
+		if m.once {
+			s.Holders = whenCrowded(ctx, m.deps, m.held.conn, m.report.Target, s.Slots)
+		}
 		m.last = s
 	case cause.NoSlot():
 		f := loginFailure(m.deps, m.deps.Pool.URL(), err)

@@ -13,13 +13,24 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
 )
 
+// Place is where a session is: the host is a name, an address or the folder of
+// a Unix socket.
+type Place struct {
+	Host     string `json:"host"`
+	Port     int    `json:"port"`
+	Database string `json:"database"`
+	Role     string `json:"role"`
+}
+
+// placeOf is the first host of a URL.
+func placeOf(url *config.URL) Place {
+	return Place{Host: url.Hosts[0].Name, Port: int(url.Hosts[0].Port), Database: url.Database, Role: url.User}
+}
+
 // Target is the server that a procedure acts on, and whether it was proven to
 // be this machine's own. Nothing is ended on one that was not.
 type Target struct {
-	Host     string    `json:"host"`
-	Port     int       `json:"port"`
-	Database string    `json:"database"`
-	Role     string    `json:"role"`
+	Place
 	Local    bool      `json:"local"`
 	Proof    string    `json:"proof"`              // why it counts as local, or why it does not
 	Listener *Listener `json:"listener,omitempty"` // null: hidden from this user, or not on this machine
@@ -41,7 +52,7 @@ func (t Target) String() string {
 }
 
 // At is host and port for people, or the path of the socket.
-func (t Target) At() string {
+func (t Place) At() string {
 	if strings.HasPrefix(t.Host, "/") {
 		return fmt.Sprintf("%s/.s.PGSQL.%d", strings.TrimSuffix(t.Host, "/"), t.Port)
 	}
@@ -69,7 +80,7 @@ func locate(ctx context.Context, url *config.URL) (Target, error) {
 }
 
 func locateHost(ctx context.Context, host string, port int) (Target, error) {
-	t := Target{Host: host, Port: port}
+	t := Target{Place: Place{Host: host, Port: port}}
 	if strings.HasPrefix(host, "/") {
 		t.Local, t.Proof = true, "a Unix socket of this machine"
 		sockets, err := hostops.ReadSockets(ctx)

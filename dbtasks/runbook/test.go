@@ -16,7 +16,7 @@ type TestOptions struct {
 // TestReport is what a fresh login found.
 type TestReport struct {
 	OK        bool        `json:"ok"`
-	Target    Target      `json:"target"`
+	Target    Place       `json:"target"`
 	Route     Route       `json:"route"`
 	Version   string      `json:"version"`
 	Pooler    bool        `json:"pooler"`     // the login went through a connection pooler
@@ -29,6 +29,7 @@ type TestReport struct {
 	Recovery  bool        `json:"in_recovery"`
 	Ignored   []string    `json:"ignored_parameters,omitempty"` // of the URL: neither PostgreSQL nor this tool knows them
 	WaitedMS  int64       `json:"waited_ms,omitempty"`
+	Holders   string      `json:"holders,omitempty"` // who holds the slots, when more than half are taken
 	// Direct is the login through DIRECT_URL, where one is set.
 	Direct *TestReport `json:"direct,omitempty"`
 }
@@ -101,10 +102,12 @@ func testURL(ctx context.Context, deps *Deps, url *config.URL) (TestReport, erro
 	if err := checkLimit(deps, server); err != nil {
 		return r, err
 	}
-	r.Target = Target{Host: url.Hosts[0].Name, Port: int(url.Hosts[0].Port), Database: server.Database, Role: server.Role}
+	r.Target = placeOf(url)
+	r.Target.Database, r.Target.Role = server.Database, server.Role
 	r.Version, r.Pooler, r.Recovery = server.Version, pgops.Pooled(s.conn, server), server.InRecovery
 	r.LatencyMS = milliseconds(server.Latency)
 	r.Slots, r.Usable, r.Free = server.Slots, server.Slots.Usable(), server.Slots.Free()
+	r.Holders = whenCrowded(ctx, deps, s.conn, r.Target, r.Slots)
 	return r, nil
 }
 

@@ -20,6 +20,9 @@ func (p *Printer) Test(r runbook.TestReport) {
 	}
 	p.line("  slots: %d of %d usable in use, %d free (max_connections %d, %d reserved); pool limit of DATABASE_URL: %d",
 		r.Slots.Used, r.Usable, r.Free, r.Slots.Max, r.Slots.Max-r.Usable, r.PoolLimit)
+	if r.Holders != "" {
+		p.line("  %s", r.Holders)
+	}
 	if r.Pooler {
 		p.line("  the login went through a connection pooler")
 	}
@@ -142,6 +145,9 @@ func (p *Printer) Table(s runbook.MonitorSample) {
 		return
 	}
 	p.outcome(s.Percent < 100, "%d sessions of this database; the server has %d of %d usable slots in use (%.0f %%).", s.Sessions, s.Used, s.Usable, s.Percent)
+	if s.Holders != "" {
+		p.line("  %s", s.Holders)
+	}
 	if len(s.Groups) == 0 {
 		return
 	}

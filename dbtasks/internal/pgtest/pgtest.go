@@ -20,14 +20,17 @@ import (
 // Main runs the tests of a package that uses servers or roles, and exits: it
 // is all that TestMain has to do. Green tests that left a server or a folder
 // behind are not green.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main for a TestMain that has something to tidy up before it exits.
+func Run(m *testing.M) (code int) {
 	reexec.Run()
-	code := m.Run()
+	code = m.Run()
 	if left := closeShared(); left != "" {
 		fmt.Fprintln(os.Stderr, "left behind by these tests:", left)
 		code = max(code, 1)
 	}
-	os.Exit(code)
+	return code
 }
 
 // shared is what the tests of this binary have in common.

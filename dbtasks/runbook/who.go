@@ -1,0 +1,274 @@
+package runbook
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+)
+
+// WhoReport is who holds the server's connections, sessions of every database.
+type WhoReport struct {
+	OK       bool         `json:"ok"`
+	Target   Target       `json:"target"`
+	Route    Route        `json:"route"`
+	Slots    pgops.Slots  `json:"slots"`
+	Usable   int          `json:"usable"`
+	Free     int          `json:"free"`
+	Sources  []Source     `json:"sources"`  // most sessions first
+	Sessions []WhoSession `json:"sessions"` // by source, oldest first
+}
+
+// Source is one holder: a local process, or, where that can't be told, what
+// application, role and address have in common.
+type Source struct {
+	PID          int       `json:"pid,omitempty"` // 0: not told: another machine's, a container's, another user's process
+	Command      string    `json:"command,omitempty"`
+	Dir          string    `json:"dir,omitempty"`
+	Project      string    `json:"project,omitempty"` // nearest folder upwards with package.json, go.mod or .git
+	Ours         bool      `json:"ours"`              // of the project that this tool was called for
+	Parents      []string  `json:"parents,omitempty"` // nearest first
+	Started      time.Time `json:"started,omitzero"`
+	Ports        []int     `json:"ports,omitempty"` // that it listens on
+	Stopped      bool      `json:"stopped"`         // frozen (Ctrl+Z): it keeps its sessions for ever
+	Applications []string  `json:"applications"`
+	Roles        []string  `json:"roles"`
+	Databases    []string  `json:"databases"`
+	Addr         string    `json:"addr,omitempty"` // of the client; empty: Unix socket, or hidden
+	Count        int       `json:"count"`
+	Idle         int       `json:"idle"`
+	LastMinute   int       `json:"last_minute"` // of Count, opened within the last minute
+	OldestMS     int64     `json:"oldest_ms"`   // since the oldest was opened; 0: hidden
+	Pools        int       `json:"pools"`       // separate pools within the process, by the times of their sessions
+	LeftBehind   int       `json:"left_behind"` // idle sessions of all pools but the newest: left by reloads
+}
+
+// WhoSession is one session and its holder.
+type WhoSession struct {
+	pgops.Session
+	HolderPID int `json:"holder_pid,omitempty"`
+}
+
+// Who says who holds the connections. It climbs the ladder up to the reserved
+// slots and ends nothing; with no slot at all the failure names the processes
+// that hold the client ends.
+func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
+	a, err := open(ctx, deps, openOptions{caller: "db:who"})
+	if err != nil {
+		return WhoReport{}, err
+	}
+	defer a.release()
+	sessions, err := pgops.Sessions(ctx, a.conn, "")
+	if err != nil {
+		return WhoReport{}, err
+	}
+	slots := a.server.Slots
+	r := WhoReport{OK: true, Target: a.target, Route: a.route, Slots: slots, Usable: slots.Usable(), Free: slots.Free(), Sources: []Source{}, Sessions: []WhoSession{}}
+	return r, r.attribute(ctx, deps, sessions)
+}
+
+// whenCrowded is the headline when more than half of the usable slots are
+// taken, for targets that are about something else; empty otherwise, and where
+// it can't be told.
+func whenCrowded(ctx context.Context, deps *Deps, conn *pgx.Conn, place Place, slots pgops.Slots) string {
+	if slots.Used*2 <= slots.Usable() {
+		return ""
+	}
+	sessions, err := pgops.Sessions(ctx, conn, "")
+	if err != nil {
+		return ""
+	}
+	r := WhoReport{Target: Target{Place: place}, Slots: slots, Usable: slots.Usable(), Free: slots.Free()}
+	if err := r.attribute(ctx, deps, sessions); err != nil {
+		return ""
+	}
+	return r.Headline()
+}
+
+// attribute finds the sources.
+func (r *WhoReport) attribute(ctx context.Context, deps *Deps, sessions []pgops.Session) error {
+	sockets, err := hostops.ReadSockets(ctx)
+	if err != nil {
+		return fmt.Errorf("look for the clients of port %d: %w", r.Target.Port, err)
+	}
+	table, err := hostops.Snapshot(ctx)
+	if err != nil {
+		return fmt.Errorf("list the processes: %w", err)
+	}
+	holders := backendClients(sockets, r.Target.Port, sessions)
+	ports := map[int][]int{}
+	for _, l := range sockets.Listeners() {
+		if port := int(l.Addr.Port()); l.PID != 0 && !slices.Contains(ports[l.PID], port) {
+			ports[l.PID] = append(ports[l.PID], port)
+		}
+	}
+	bySource := map[string][]pgops.Session{}
+	pids := map[string]int{}
+	for _, s := range sessions {
+		key := strings.Join([]string{s.ApplicationName, s.Role, s.ClientAddr}, "\x00")
+		if list := holders[s.PID]; len(list) > 0 {
+			key = fmt.Sprint(list[0])
+			pids[key] = list[0]
+		}
+		bySource[key] = append(bySource[key], s)
+	}
+	for key, list := range bySource {
+		src := sourceOf(list)
+		if pid := pids[key]; pid != 0 {
+			src.describe(table, pid, ports[pid], deps.Config.Root)
+		}
+		r.Sources = append(r.Sources, src)
+	}
+	slices.SortFunc(r.Sources, func(a, b Source) int {
+		return cmp.Or(b.Count-a.Count, a.PID-b.PID, strings.Compare(a.Addr+strings.Join(a.Applications, ","), b.Addr+strings.Join(b.Applications, ",")))
+	})
+	for _, s := range sessions {
+		w := WhoSession{Session: s}
+		if list := holders[s.PID]; len(list) > 0 {
+			w.HolderPID = list[0]
+		}
+		r.Sessions = append(r.Sessions, w)
+	}
+	slices.SortStableFunc(r.Sessions, func(a, b WhoSession) int { return a.HolderPID - b.HolderPID })
+	return nil
+}
+
+// sourceOf sums up the sessions of one source.
+func sourceOf(list []pgops.Session) Source {
+	now := time.Now()
+	src := Source{Count: len(list), Addr: list[0].ClientAddr}
+	for _, s := range list {
+		src.Applications = addOnce(src.Applications, s.ApplicationName)
+		src.Roles = addOnce(src.Roles, s.Role)
+		src.Databases = addOnce(src.Databases, s.Database)
+		if s.State == pgops.StateIdle {
+			src.Idle++
+		}
+		if s.BackendStart != nil {
+			age := now.Sub(*s.BackendStart)
+			src.OldestMS = max(src.OldestMS, age.Milliseconds())
+			if age < time.Minute {
+				src.LastMinute++
+			}
+		}
+	}
+	src.Pools, src.LeftBehind = pools(list, now)
+	return src
+}
+
+func addOnce(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+// describe adds what is known of the process.
+func (src *Source) describe(table *hostops.Table, pid int, ports []int, root string) {
+	p := table.Detail(pid)
+	src.PID, src.Command, src.Dir, src.Started = pid, p.Command(), p.Dir, p.StartTime
+	src.Project, src.Ours, src.Stopped = hostops.Project(p.Dir), ofProject(p, root), p.State == hostops.Stopped
+	src.Ports = slices.Sorted(slices.Values(ports))
+	for _, up := range table.Ancestors(pid) {
+		if up.PID == 1 || len(src.Parents) == 4 {
+			break
+		}
+		src.Parents = append(src.Parents, fmt.Sprintf("%s (pid %d)", up.Command(), up.PID))
+	}
+}
+
+// poolSlack is how much later than asked for a pool's session may begin: the
+// sessions of one burst log in side by side.
+const poolSlack = time.Second
+
+// pools tells how many separate pools the sessions of one process are, and how
+// many sessions belong to all but the newest. A pool opens a session only when
+// none of its own lies idle: a session that began while another had been idle
+// for a while, and is idle still, belongs to another pool. Sessions whose
+// times are hidden count as one pool.
+func pools(list []pgops.Session, now time.Time) (count, leftBehind int) {
+	sorted := slices.Clone(list)
+	slices.SortFunc(sorted, func(a, b pgops.Session) int { return a.ID().BackendStart.Compare(b.ID().BackendStart) })
+	var current []pgops.Session
+	idleSince := func(s pgops.Session) time.Time { return now.Add(-s.Age) }
+	for _, s := range sorted {
+		for _, old := range current {
+			if s.BackendStart != nil && old.State == pgops.StateIdle && old.BackendStart != nil && idleSince(old).Add(poolSlack).Before(*s.BackendStart) {
+				count++
+				for _, left := range current {
+					if left.State == pgops.StateIdle {
+						leftBehind++
+					}
+				}
+				current = nil
+				break
+			}
+		}
+		current = append(current, s)
+	}
+	return count + 1, leftBehind
+}
+
+// Headline is the outcome for people, and the same line wherever slots run short.
+func (r WhoReport) Headline() string {
+	processes := 0
+	for _, s := range r.Sources {
+		if s.PID != 0 {
+			processes++
+		}
+	}
+	noun := "processes"
+	if processes == 1 {
+		noun = "process"
+	}
+	line := fmt.Sprintf("%d of %d usable slots held by %d local %s", r.Slots.Used, r.Usable, processes, noun)
+	if others := len(r.Sources) - processes; others > 0 {
+		line += fmt.Sprintf(" and by %d whose process can't be told from here", others)
+	}
+	if len(r.Sources) > 0 {
+		line += fmt.Sprintf("; %s holds %d of them, %d idle", r.Sources[0].Name(), r.Sources[0].Count, r.Sources[0].Idle)
+	}
+	return line
+}
+
+// Name is a source for people: "node vite dev (pid 4242, ~/shop, port 3000)".
+func (s Source) Name() string {
+	if s.PID == 0 {
+		name := strings.Join(s.Applications, ", ")
+		if name == "" {
+			name = "a client without application_name"
+		}
+		if s.Addr != "" {
+			name += " at " + s.Addr
+		}
+		return name + " (process unknown)"
+	}
+	parts := []string{fmt.Sprintf("pid %d", s.PID)}
+	if s.Dir != "" {
+		parts = append(parts, tilde(s.Dir))
+	}
+	for _, port := range s.Ports {
+		parts = append(parts, fmt.Sprintf("port %d", port))
+	}
+	if s.Stopped {
+		parts = append(parts, "stopped")
+	}
+	return fmt.Sprintf("%s (%s)", s.Command, strings.Join(parts, ", "))
+}
+
+// tilde shortens the user's home folder as shells do.
+func tilde(dir string) string {
+	home, err := os.UserHomeDir()
+	if err == nil && len(home) > 1 && (dir == home || strings.HasPrefix(dir, home+string(os.PathSeparator))) {
+		return "~" + dir[len(home):]
+	}
+	return dir
+}
