@@ -75,10 +75,7 @@ func Pool(ctx context.Context) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	sharedMu.Lock()
-	err = d.Connect()
-	sharedMu.Unlock()
-	if err != nil {
+	if err := d.Connect(); err != nil {
 		return nil, err
 	}
 	return d.Pool.Pool(ctx)

@@ -24,7 +24,11 @@ func parseStat(text []byte) (Process, error) {
 	case "T", "t":
 		p.State = Stopped
 	case "Z", "X", "x":
-		p.State = Zombie
+		// The first thread is a zombie already while others still end, or go
+		// on: until the last has gone the process keeps its sockets.
+		if threads, err := strconv.Atoi(fields[17]); err != nil || threads <= 1 {
+			p.State = Zombie
+		}
 	}
 	var errs [3]error
 	p.PPID, errs[0] = strconv.Atoi(fields[1])

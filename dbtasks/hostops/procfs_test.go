@@ -23,6 +23,16 @@ func TestAProcessNameMayHoldSpacesAndParentheses(t *testing.T) {
 	}
 }
 
+func TestAZombieWhoseOtherThreadsStillRunIsNotGone(t *testing.T) {
+	t.Parallel()
+	for threads, want := range map[string]State{"0": Zombie, "1": Zombie, "7": Running} {
+		p, err := parseStat([]byte("4242 (node) Z 17 4200 4200 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 " + threads + " 0 998877 0 0\n"))
+		if err != nil || p.State != want {
+			t.Errorf("%s threads: %v, %v, want %v", threads, p.State, err, want)
+		}
+	}
+}
+
 func TestARewrittenTitleIsOneArgument(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -114,10 +124,10 @@ func TestTheEffectiveUserIsReadFromStatus(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{
 		"Name:\tssh-agent\nUid:\t1000\t1001\t1002\t1003\nGid:\t7\t7\t7\t7\n": 1001,
-		"Name:\tx\nUid:\t0\t0\t0\t0\n":                                     0,
-		"Name:\tUid:\t5\n": -1,
-		"Uid:\tx\tx\tx\tx": -1,
-		"":                   -1,
+		"Name:\tx\nUid:\t0\t0\t0\t0\n":                                       0,
+		"Name:\tUid:\t5\n":                                                   -1,
+		"Uid:\tx\tx\tx\tx":                                                   -1,
+		"":                                                                   -1,
 	} {
 		if got := parseStatusUID([]byte(text)); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/config"
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
@@ -24,6 +25,8 @@ type Deps struct {
 	// Program is how this tool was called, for next commands: "mage",
 	// "go tool mage", "bin/dbtasks".
 	Program string
+
+	connecting sync.Mutex // guards Pool against two targets that Connect at once
 }
 
 // progress writes one line for people.
@@ -45,6 +48,8 @@ func (d *Deps) Command(target string) string {
 // Connect checks the database settings and makes the pool, which connects to
 // nothing yet.
 func (d *Deps) Connect() error {
+	d.connecting.Lock()
+	defer d.connecting.Unlock()
 	if d.Pool != nil {
 		return nil
 	}

@@ -78,10 +78,7 @@ func superusers() []string {
 // localHosts are the socket folders that hold a socket for this port, and the
 // URL's own loopback host.
 func localHosts(url *config.URL, port int) []string {
-	var hosts []string
-	for _, dir := range hostops.SocketDirs(port) {
-		hosts = append(hosts, dir)
-	}
+	hosts := hostops.SocketDirs(port)
 	for _, h := range url.Hosts {
 		if !strings.HasPrefix(h.Name, "/") && int(h.Port) == port {
 			hosts = append(hosts, h.Name)

@@ -1,0 +1,93 @@
+//go:build unix
+
+package dbtasks
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// wrapped is a project with the wrappers and a bin/dbtasks that says how it
+// was called.
+func wrapped(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, dir := range []string{"scripts", "bin", "magefiles"} {
+		if err := os.Mkdir(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scripts, err := filepath.Glob("../scripts/*.sh")
+	if err != nil || len(scripts) < 4 {
+		t.Fatalf("%d scripts: %v", len(scripts), err)
+	}
+	for _, script := range scripts {
+		text, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(root, "scripts", filepath.Base(script)), string(text), 0o755)
+	}
+	write(t, filepath.Join(root, "bin", "dbtasks"), "#!/bin/sh\necho \"compiled $*\"\npwd\n", 0o755)
+	return root
+}
+
+func write(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// script runs a wrapper from another folder, as npm would from anywhere.
+func script(t *testing.T, root, name string, args ...string) (string, int) {
+	t.Helper()
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("bash is not here")
+	}
+	cmd := exec.Command(filepath.Join(root, "scripts", name), args...)
+	cmd.Dir = os.TempDir()
+	out, err := cmd.CombinedOutput()
+	return string(out), exitCode(err)
+}
+
+func TestTheWrappersTranslateFlagsAndUseTheCompiledRunbook(t *testing.T) {
+	t.Parallel()
+	root := wrapped(t)
+	for line, want := range map[string]string{
+		"cleanup-db-connections.sh":                       "compiled db:cleanup",
+		"cleanup-db-connections.sh --force":               "compiled db:cleanup -force",
+		"cleanup-db-connections.sh --dry --idle=5m -json": "compiled db:cleanup -dry -idle=5m -json",
+		"monitor-connections.sh --once":                   "compiled db:monitor -once",
+		"recover.sh --dry --start=false":                  "compiled dev:recover -dry -start=false",
+		"run-target.sh db:test --wait=5s":                 "compiled db:test -wait=5s",
+	} {
+		fields := strings.Fields(line)
+		out, code := script(t, root, fields[0], fields[1:]...)
+		if got, _, _ := strings.Cut(out, "\n"); got != want || code != 0 {
+			t.Errorf("%s: exit %d %q, want %q", line, code, got, want)
+		}
+	}
+	out, code := script(t, root, "cleanup-db-connections.sh", "force")
+	if code != 2 || strings.Contains(out, "compiled") {
+		t.Errorf("a bare word: exit %d %q", code, out)
+	}
+}
+
+func TestTheWrappersDoNotUseACompiledRunbookOlderThanItsSources(t *testing.T) {
+	t.Parallel()
+	root := wrapped(t)
+	source := filepath.Join(root, "magefiles", "magefile.go")
+	write(t, source, "package main\n", 0o644)
+	newer := time.Now().Add(time.Hour)
+	if err := os.Chtimes(source, newer, newer); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := script(t, root, "cleanup-db-connections.sh"); strings.Contains(out, "compiled") {
+		t.Errorf("it ran: %q", out)
+	}
+}
