@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -186,27 +185,6 @@ func TestOnlyTheNamedRoleOrTheNamedSessionsAreEnded(t *testing.T) {
 	res, err = pgops.End(ctx, conn, pgops.EndOptions{Database: db.Name, Only: []pgops.SessionID{}})
 	if err != nil || len(res.Judged) != 0 {
 		t.Errorf("an empty choice chose %d: %v", len(res.Judged), err)
-	}
-}
-
-func TestAFrozenBackendIsReportedAsLeftOver(t *testing.T) {
-	t.Parallel()
-	s := pgtest.Start(t, pgserver.DisposableOptions{})
-	db := s.NewDatabase()
-	frozen := int(db.Open(1, "frozen")[0].PgConn().PID())
-	conn := login(t, db.URL("connection_limit=3"))
-	if err := syscall.Kill(frozen, syscall.SIGSTOP); err != nil {
-		t.Skipf("may not stop a backend of our own server: %v", err)
-	}
-	t.Cleanup(func() { _ = syscall.Kill(frozen, syscall.SIGCONT) })
-	short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
-	defer cancel()
-	res, err := pgops.End(short, conn, pgops.EndOptions{Database: db.Name})
-	if !errors.Is(err, context.DeadlineExceeded) && !pgconn.Timeout(err) {
-		t.Errorf("error %v, want the context's", err)
-	}
-	if len(res.LeftOver) != 1 || len(res.Ended) != 0 {
-		t.Errorf("ended %d, left over %d: signalled is not gone", len(res.Ended), len(res.LeftOver))
 	}
 }
 
