@@ -148,9 +148,11 @@ func start(t testing.TB, cmd *exec.Cmd) Process {
 		_ = cmd.Process.Kill()
 		<-done
 	})
-	p, err := Find(cmd.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var p Process
+	eventually(t, "it has its command line", func() bool { // empty for a moment after exec
+		var err error
+		p, err = Find(cmd.Process.Pid)
+		return err == nil && len(p.Args) > 0
+	})
 	return p
 }

@@ -51,19 +51,3 @@ func parseCmdline(text []byte) []string {
 	}
 	return strings.Split(string(text), "\x00")
 }
-
-// parseStatusUID reads the effective user (the second of four) from
-// /proc/PID/status; -1: it is not there.
-func parseStatusUID(text []byte) int {
-	for line := range bytes.Lines(text) {
-		if after, ok := bytes.CutPrefix(line, []byte("Uid:")); ok {
-			if fields := bytes.Fields(after); len(fields) == 4 {
-				if uid, err := strconv.Atoi(string(fields[1])); err == nil && uid >= 0 {
-					return uid
-				}
-			}
-			return -1
-		}
-	}
-	return -1
-}

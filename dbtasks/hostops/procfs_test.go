@@ -120,21 +120,6 @@ func FuzzParseStat(f *testing.F) {
 	})
 }
 
-func TestTheEffectiveUserIsReadFromStatus(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]int{
-		"Name:\tssh-agent\nUid:\t1000\t1001\t1002\t1003\nGid:\t7\t7\t7\t7\n": 1001,
-		"Name:\tx\nUid:\t0\t0\t0\t0\n":                                       0,
-		"Name:\tUid:\t5\n":                                                   -1,
-		"Uid:\tx\tx\tx\tx":                                                   -1,
-		"":                                                                   -1,
-	} {
-		if got := parseStatusUID([]byte(text)); got != want {
-			t.Errorf("%q: %d, want %d", text, got, want)
-		}
-	}
-}
-
 // The shape of sysctl kern.procargs2: count, path, padding, arguments,
 // environment.
 func TestMacOSArgumentsEndBeforeTheEnvironment(t *testing.T) {

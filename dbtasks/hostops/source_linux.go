@@ -68,20 +68,13 @@ func look(pid int) (Process, error) {
 	if cmdline, err := os.ReadFile(base + "/cmdline"); err == nil {
 		p.Args = parseCmdline(cmdline)
 	}
-	p.UID = -1
-	// The folder belongs to the process's effective user, but to root where
-	// the process may not be dumped (proc(5)): then status tells. A kernel
-	// thread has no command line and is root's.
+	// The folder belongs to the effective user; to root the files in it, where
+	// the process may not be dumped (measured; proc(5) is vague).
 	var st syscall.Stat_t
-	if syscall.Stat(base, &st) == nil {
-		p.UID = int(st.Uid)
+	if err := syscall.Stat(base, &st); err != nil {
+		return p, errNoProcess(pid)
 	}
-	if p.UID == 0 && p.Args != nil {
-		p.UID = -1
-		if status, err := os.ReadFile(base + "/status"); err == nil {
-			p.UID = parseStatusUID(status)
-		}
-	}
+	p.UID = int(st.Uid)
 	return p, nil
 }
 

@@ -187,7 +187,7 @@ func (s *stopping) signal(table *Table, signal string) {
 		case err == nil:
 			out.Signal = signal
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrOtherProcess) && out.Signal != "":
-			out.Result = ResultGone
+			out.Result = ResultGone // before it could be signalled
 		default:
 			out.Result, out.Detail = ResultRefused, err.Error()
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/config"
@@ -50,4 +51,22 @@ func failure(t *testing.T, err error, code string, exit int) *runbook.Failure {
 		t.Errorf("failure %s names no next step", code)
 	}
 	return f
+}
+
+// syncBuilder is a writer that may be read while it is written to.
+type syncBuilder struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (s *syncBuilder) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuilder) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }

@@ -1,0 +1,138 @@
+//go:build unix
+
+package runbook_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+)
+
+// quiet are streams of a dev server that nobody watches.
+func quiet(t *testing.T, o runbook.StartOptions) (runbook.StartOptions, string) {
+	t.Helper()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "out")
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = null.Close(); _ = out.Close() })
+	o.Stdin, o.Stdout, o.Stderr = null, out, out
+	return o, path
+}
+
+// Runs of the dev server are one at a time in a process: these tests are not
+// parallel with each other.
+func TestStartSparesTheProjectsOwnSessionsAndPassesTheExitCodeOn(t *testing.T) {
+	root := project(t)
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db := s.NewDatabase()
+	pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=ours"), Sessions: 2, Dir: root})
+	pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=elsewhere"), Sessions: 3, Dir: t.TempDir()})
+	if err := os.WriteFile(filepath.Join(root, ".env"), []byte("FROM_DOTENV=yes\nDATABASE_URL='"+db.URL("connection_limit=5")+"'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	o, out := quiet(t, runbook.StartOptions{Command: `echo "port=$PORT app=$PGAPPNAME dotenv=$FROM_DOTENV url=$DATABASE_URL"; exit 7`})
+	r, err := runbook.Start(ctx, d, o)
+	if err != nil || r.ExitCode != 7 || r.OK || r.Port != port {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if r.Cleanup.Ended != 3 || len(r.Cleanup.Spared) != 2 {
+		t.Errorf("ended %d, spared %d, want 3 of elsewhere and 2 of ours", r.Cleanup.Ended, len(r.Cleanup.Spared))
+	}
+	if n := pgtest.Count(t, s.Admin("postgres"), "application_name = 'ours'"); n != 2 {
+		t.Errorf("%d sessions of this project's process, want 2", n)
+	}
+	text, err := os.ReadFile(out)
+	if want := fmt.Sprintf("port=%d app=shop dotenv= url=\n", port); err != nil || string(text) != want {
+		t.Errorf("the environment: %q, want %q: %v", text, want, err)
+	}
+}
+
+func TestAStaleServerIsNamedAndReplacedOnlyWhenAsked(t *testing.T) {
+	root, port := nodeProject(t), freePort(t)
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db := s.NewDatabase()
+	stale := started(t, root, port, nil, "node", "server.js")
+	d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), fmt.Sprintf("DBTASKS_PORTS=%d", port))
+	o, _ := quiet(t, runbook.StartOptions{Command: "exit 0"})
+	_, err := runbook.Start(ctx, d, o)
+	f := failure(t, err, "stale_server", runbook.ExitNotDone)
+	if !strings.Contains(f.Message, fmt.Sprintf("pid %d", stale.Process.Pid)) || !strings.Contains(f.Message, fmt.Sprintf("port %d", port)) || !listens(port) {
+		t.Errorf("%s; listens %v", f.Message, listens(port))
+	}
+	o.Replace = true
+	r, err := runbook.Start(ctx, d, o)
+	if err != nil || !r.OK || r.Port != port || r.Stopped == nil || r.Stopped.Gone != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestTheGuardWarnsOnceAndNothingIsLeftWhenTheRunIsCancelled(t *testing.T) {
+	root, port := nodeProject(t), freePort(t)
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db := s.NewDatabase()
+	said := &syncBuilder{}
+	d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), fmt.Sprintf("DBTASKS_PORTS=%d", port))
+	d.Progress = said
+	o, _ := quiet(t, runbook.StartOptions{Guard: 4})
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type end struct {
+		r   runbook.StartReport
+		err error
+	}
+	ended := make(chan end, 1)
+	go func() { r, err := runbook.Start(ctx, d, o); ended <- end{r, err} }()
+	pgtest.Eventually(t, 20*time.Second, "the dev server listens", func() bool { return listens(port) })
+	db.Open(4, "shop")
+	pgtest.Eventually(t, 10*time.Second, "the guard warns", func() bool { return strings.Contains(said.String(), "guard 4") })
+	if text := said.String(); strings.Count(text, "warning") != 1 || !strings.Contains(text, "most are of shop") {
+		t.Errorf("%s", text)
+	}
+	if n := pgtest.Count(t, s.Admin("postgres"), "application_name = 'dbtasks'"); n != 1 {
+		t.Errorf("%d sessions of the tool while it guards, want 1", n)
+	}
+	began := time.Now()
+	cancel()
+	e := <-ended
+	if e.err != nil || len(e.r.Left) != 0 || time.Since(began) > 5*time.Second {
+		t.Errorf("after %s: %+v, %v", time.Since(began), e.r, e.err)
+	}
+	if listens(port) {
+		t.Error("the dev server still listens")
+	}
+}
+
+func TestDevTestPassesTheExitCodeOnAndCountsWhatIsLeft(t *testing.T) {
+	root := nodeProject(t)
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db := s.NewDatabase()
+	db.Open(2, "old")
+	d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5"))
+	o, _ := quiet(t, runbook.StartOptions{})
+	r, err := runbook.DevTest(ctx, d, o.Stdin, o.Stdout, o.Stderr)
+	if err != nil || r.ExitCode != 7 || r.OK || len(r.Sessions) != 0 || r.Cleanup.Ended != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	none := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"))
+	_, err = runbook.DevTest(ctx, none, o.Stdin, o.Stdout, o.Stderr)
+	if f := runbook.AsFailure(err); f == nil || f.Exit != runbook.ExitSettings || !strings.Contains(f.Next, "DBTASKS_TEST_COMMAND") {
+		t.Errorf("without a script: %+v", f)
+	}
+}
