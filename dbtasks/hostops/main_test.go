@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strconv"
 	"syscall"
@@ -122,37 +121,4 @@ func pass(role string, args ...string) int {
 func TestMain(m *testing.M) {
 	reexec.Run()
 	os.Exit(m.Run())
-}
-
-// eventually polls until cond holds.
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(5 * time.Second); !cond(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 5 s: %s", what)
-		}
-	}
-}
-
-// start runs a command until the test ends, and reaps it in the background.
-func start(t testing.TB, cmd *exec.Cmd) Process {
-	t.Helper()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(done) }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-done
-	})
-	var p Process
-	eventually(t, "it has its command line", func() bool { // empty for a moment after exec
-		var err error
-		p, err = Find(cmd.Process.Pid)
-		return err == nil && len(p.Args) > 0
-	})
-	return p
 }

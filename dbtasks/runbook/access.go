@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,6 +21,7 @@ const (
 	RouteAdminURL       Route = "admin_url"       // DBTASKS_ADMIN_URL, into the reserved slots
 	RouteLocalSuperuser Route = "local_superuser" // the same without a setting: Unix socket or loopback
 	RouteSignal         Route = "signal"          // an idle backend was sent SIGTERM to free a slot
+	RouteOutside        Route = "outside"         // no session at all: process titles and sockets
 )
 
 // Words is the route for people.
@@ -31,6 +33,8 @@ func (r Route) Words() string {
 		return "through a reserved slot, with DBTASKS_ADMIN_URL"
 	case RouteLocalSuperuser:
 		return "through a reserved slot, as the local superuser"
+	case RouteOutside:
+		return "from process titles and sockets"
 	case RouteSignal:
 		return "through a slot freed by SIGTERM to an idle backend"
 	}
@@ -83,8 +87,14 @@ func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
 	return a, nil
 }
 
+// doorTimeout bounds the first rung, whatever connect_timeout says: the whole
+// ladder has to be over within 10 s, against a frozen server too.
+const doorTimeout = 5 * time.Second
+
 // openURL is the first rung: the pool's session.
 func openURL(ctx context.Context, deps *Deps, target Target) (*access, error) {
+	ctx, cancel := context.WithTimeout(ctx, doorTimeout)
+	defer cancel()
 	c, err := deps.Pool.Acquire(ctx)
 	if err != nil {
 		return nil, err

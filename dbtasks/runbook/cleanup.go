@@ -45,6 +45,8 @@ type CleanupReport struct {
 	Hidden    int             `json:"hidden"`    // of the spared: state not visible to this role
 	LeftOver  []pgops.Session `json:"left_over"` // signalled, and still there after 5 s
 	CameBack  []pgops.Session `json:"came_back"` // opened since
+	Holders   []Source        `json:"holders"`   // who held the sessions of Plan, before anything was ended
+	BackBy    []Source        `json:"came_back_by"`
 	Slots     pgops.Slots     `json:"slots"`
 	Usable    int             `json:"usable"`
 	Free      int             `json:"free"`
@@ -88,7 +90,8 @@ func planned(plan *dryPlan, o CleanupOptions) CleanupReport {
 // newCleanupReport has its lists made: JSON shows [] and not null.
 func newCleanupReport(target Target, route Route, o CleanupOptions) CleanupReport {
 	return CleanupReport{Dry: o.Dry, Force: o.Force, Target: target, Route: route,
-		Plan: []pgops.Session{}, Spared: []pgops.Judged{}, Refused: []pgops.Judged{}, LeftOver: []pgops.Session{}, CameBack: []pgops.Session{}}
+		Plan: []pgops.Session{}, Spared: []pgops.Judged{}, Refused: []pgops.Judged{}, LeftOver: []pgops.Session{}, CameBack: []pgops.Session{},
+		Holders: []Source{}, BackBy: []Source{}}
 }
 
 // cleanup works through a session that somebody else opened.
@@ -105,8 +108,14 @@ func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions) (Clea
 			return r, err
 		}
 	}
+	// Plan first, so that who holds the sessions is said before they are
+	// ended; the statement that ends them decides anew.
+	if r.Holders, err = r.plan(ctx, deps, a, end); err != nil {
+		return r, err
+	}
 	if !o.Dry {
 		deps.progress("cleaning up %s", a.target)
+		warnHolders(deps, r.Holders)
 	}
 	result, err := pgops.End(ctx, a.conn, end)
 	r.take(result)
@@ -115,7 +124,7 @@ func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions) (Clea
 		// while we waited: ask again with a new one what is left.
 		err = r.verify(ctx, deps, result)
 	} else if err == nil {
-		err = r.settle(ctx, a, result.At)
+		err = r.settle(ctx, deps, a, result.At)
 	}
 	if err != nil {
 		return r, &Failure{Exit: ExitNotDone, Code: "interrupted", Err: err,
@@ -144,6 +153,54 @@ func (r *CleanupReport) next(deps *Deps) string {
 	return ""
 }
 
+// plan finds who holds the sessions that would be ended at this moment.
+func (r *CleanupReport) plan(ctx context.Context, deps *Deps, a *access, end pgops.EndOptions) ([]Source, error) {
+	end.Dry = true
+	dry, err := pgops.End(ctx, a.conn, end)
+	if err != nil {
+		return nil, err
+	}
+	var chosen []pgops.Session
+	for _, j := range dry.Judged {
+		if j.Verdict == pgops.VerdictEnd {
+			chosen = append(chosen, j.Session)
+		}
+	}
+	if len(chosen) == 0 {
+		return []Source{}, nil
+	}
+	return holdersNow(ctx, deps, a, chosen)
+}
+
+func holdersNow(ctx context.Context, deps *Deps, a *access, sessions []pgops.Session) ([]Source, error) {
+	h, err := look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return sources(h, deps.Config.Root, sessions, backendClients(h.sockets, a.target.Port, sessions)), nil
+}
+
+// warnHolders names the running processes whose sessions are about to end, and
+// what may follow (measured: Prisma's adapter logs in again at the next
+// request; a plain node-postgres pool without an "error" listener ends its
+// process).
+func warnHolders(deps *Deps, holders []Source) {
+	for i, s := range holders {
+		if i == mostHolders {
+			deps.progress("  and %d more", len(holders)-mostHolders)
+			return
+		}
+		switch {
+		case s.PID == 0:
+			deps.progress("  held by %s: %d", s.Name(), s.Count)
+		case s.Stopped:
+			deps.progress("  held by %s: %d; it is stopped (Ctrl+Z) and would keep them for ever", s.Name(), s.Count)
+		default:
+			deps.progress("  held by %s: %d; it runs: Prisma logs in again, a node-postgres pool without an error listener ends it", s.Name(), s.Count)
+		}
+	}
+}
+
 // take sorts what the statement decided.
 func (r *CleanupReport) take(result pgops.EndResult) {
 	r.Found = len(result.Judged)
@@ -166,7 +223,7 @@ func (r *CleanupReport) take(result pgops.EndResult) {
 
 // settle asks what the server looks like afterwards: the slots, and the
 // sessions that were opened since.
-func (r *CleanupReport) settle(ctx context.Context, a *access, since time.Time) error {
+func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since time.Time) error {
 	now, err := pgops.Sessions(ctx, a.conn, r.Target.Database)
 	if err != nil {
 		return err
@@ -176,6 +233,11 @@ func (r *CleanupReport) settle(ctx context.Context, a *access, since time.Time) 
 			if s.BackendStart != nil && s.BackendStart.After(since) && s.ApplicationName != pgops.ApplicationName {
 				r.CameBack = append(r.CameBack, s)
 			}
+		}
+	}
+	if len(r.CameBack) > 0 {
+		if r.BackBy, err = holdersNow(ctx, deps, a, r.CameBack); err != nil {
+			return err
 		}
 	}
 	sample, err := pgops.TakeSample(ctx, a.conn, r.Target.Database)
@@ -199,7 +261,7 @@ func (r *CleanupReport) verify(ctx context.Context, deps *Deps, result pgops.End
 	}
 	r.Ended += len(gone)
 	r.LeftOver = append([]pgops.Session{}, left...)
-	return r.settle(ctx, a, result.At)
+	return r.settle(ctx, deps, a, result.At)
 }
 
 // endedByOther tells whether the server ended our session on somebody's order.

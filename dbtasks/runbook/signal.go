@@ -3,10 +3,8 @@ package runbook
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
@@ -45,40 +43,41 @@ func idleBackends(ctx context.Context, deps *Deps, target Target, cause pgops.Ca
 		return nil, postmaster, "the server runs as another account, which this user may not signal"
 	}
 	children := table.Children(postmaster.PID)
-	titles := make([]string, len(children))
-	for i, c := range children {
-		titles[i] = c.Title()
-	}
-	prefix := pgserver.ClusterPrefix(titles)
+	prefix := clusterPrefix(children)
 	url := deps.Pool.URL()
-	seen := 0
+	seen, told := 0, 0
 	for _, c := range children {
 		title, ok := pgserver.ParseTitle(c.Title(), prefix)
 		if !ok {
 			continue
 		}
 		seen++
+		if stateTold(title.State) {
+			told++
+		}
 		role, ok := title.Of(url.User, url.Database)
 		if !ok || title.State != "idle" || cause == pgops.CauseRoleLimit && role != url.User {
 			continue
 		}
-		port, _ := strconv.Atoi(title.Port)
-		s := pgops.Session{PID: c.PID, Role: role, Database: url.Database, State: pgops.StateIdle, ClientPort: port}
-		if addr, err := netip.ParseAddr(title.Addr); err == nil {
-			s.ClientAddr = addr.String()
-		} else if title.Port == "" {
-			s.ClientPort = -1
-		}
+		s := sessionOfTitle(c.PID, title)
+		s.Role, s.Database = role, url.Database
 		list = append(list, idleBackend{c, s})
 	}
 	slices.SortFunc(list, func(a, b idleBackend) int { return int(a.process.Started - b.process.Started) })
 	switch {
 	case len(list) > 0:
 		return list, postmaster, ""
-	case seen == 0:
-		return nil, postmaster, "the server's process titles tell nothing (update_process_title=off?)"
+	case told == 0:
+		return nil, postmaster, "the server's process titles tell no state (update_process_title=off?)"
 	}
 	return nil, postmaster, fmt.Sprintf("of the %d backends none is an idle one of database %q", seen, url.Database)
+}
+
+// stateTold tells whether a title's state is one. With update_process_title=off
+// a backend keeps the title that it began with (measured on PostgreSQL 15):
+// names and address, and no state but that of its login.
+func stateTold(state string) bool {
+	return state != "" && state != "startup" && state != "authentication" && state != "initializing"
 }
 
 // openBySignal is the third rung: with no slot left at all, SIGTERM to an idle

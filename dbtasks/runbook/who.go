@@ -23,8 +23,9 @@ type WhoReport struct {
 	Slots    pgops.Slots  `json:"slots"`
 	Usable   int          `json:"usable"`
 	Free     int          `json:"free"`
-	Sources  []Source     `json:"sources"`  // most sessions first
-	Sessions []WhoSession `json:"sessions"` // by source, oldest first
+	Sources  []Source     `json:"sources"`           // most sessions first
+	Sessions []WhoSession `json:"sessions"`          // by source, oldest first
+	Refusal  string       `json:"refusal,omitempty"` // why there was no session to ask with; then slots are not known
 }
 
 // Source is one holder: a local process, or, where that can't be told, what
@@ -58,10 +59,13 @@ type WhoSession struct {
 }
 
 // Who says who holds the connections. It climbs the ladder up to the reserved
-// slots and ends nothing; with no slot at all the failure names the processes
-// that hold the client ends.
+// slots and ends nothing; with no slot at all it tells what sockets and process
+// titles tell.
 func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
 	a, err := open(ctx, deps, openOptions{caller: "db:who"})
+	if f := AsFailure(err); f != nil && pgops.Cause(f.Code).NoSlot() {
+		return whoWithoutSession(ctx, deps, f)
+	}
 	if err != nil {
 		return WhoReport{}, err
 	}
@@ -95,50 +99,75 @@ func whenCrowded(ctx context.Context, deps *Deps, conn *pgx.Conn, place Place, s
 
 // attribute finds the sources.
 func (r *WhoReport) attribute(ctx context.Context, deps *Deps, sessions []pgops.Session) error {
-	sockets, err := hostops.ReadSockets(ctx)
+	l, err := look(ctx)
 	if err != nil {
-		return fmt.Errorf("look for the clients of port %d: %w", r.Target.Port, err)
+		return err
 	}
-	table, err := hostops.Snapshot(ctx)
-	if err != nil {
-		return fmt.Errorf("list the processes: %w", err)
+	r.fill(l, deps.Config.Root, sessions)
+	return nil
+}
+
+// host is this machine at one moment.
+type host struct {
+	sockets *hostops.Sockets
+	table   *hostops.Table
+	ports   map[int][]int // by pid: that it listens on
+}
+
+func look(ctx context.Context) (host, error) {
+	h := host{ports: map[int][]int{}}
+	var err error
+	if h.sockets, err = hostops.ReadSockets(ctx); err != nil {
+		return h, fmt.Errorf("look for the clients: %w", err)
 	}
-	holders := backendClients(sockets, r.Target.Port, sessions)
-	ports := map[int][]int{}
-	for _, l := range sockets.Listeners() {
-		if port := int(l.Addr.Port()); l.PID != 0 && !slices.Contains(ports[l.PID], port) {
-			ports[l.PID] = append(ports[l.PID], port)
+	if h.table, err = hostops.Snapshot(ctx); err != nil {
+		return h, fmt.Errorf("list the processes: %w", err)
+	}
+	for _, l := range h.sockets.Listeners() {
+		if port := int(l.Addr.Port()); l.PID != 0 && !slices.Contains(h.ports[l.PID], port) {
+			h.ports[l.PID] = append(h.ports[l.PID], port)
 		}
 	}
-	bySource := map[string][]pgops.Session{}
-	pids := map[string]int{}
-	for _, s := range sessions {
-		key := strings.Join([]string{s.ApplicationName, s.Role, s.ClientAddr}, "\x00")
-		if list := holders[s.PID]; len(list) > 0 {
-			key = fmt.Sprint(list[0])
-			pids[key] = list[0]
-		}
-		bySource[key] = append(bySource[key], s)
-	}
-	for key, list := range bySource {
-		src := sourceOf(list)
-		if pid := pids[key]; pid != 0 {
-			src.describe(table, pid, ports[pid], deps.Config.Root)
-		}
-		r.Sources = append(r.Sources, src)
-	}
-	slices.SortFunc(r.Sources, func(a, b Source) int {
-		return cmp.Or(b.Count-a.Count, a.PID-b.PID, strings.Compare(a.Addr+strings.Join(a.Applications, ","), b.Addr+strings.Join(b.Applications, ",")))
-	})
+	return h, nil
+}
+
+func (r *WhoReport) fill(h host, root string, sessions []pgops.Session) {
+	clients := backendClients(h.sockets, r.Target.Port, sessions)
+	r.Sources = sources(h, root, sessions, clients)
 	for _, s := range sessions {
 		w := WhoSession{Session: s}
-		if list := holders[s.PID]; len(list) > 0 {
+		if list := clients[s.PID]; len(list) > 0 {
 			w.HolderPID = list[0]
 		}
 		r.Sessions = append(r.Sessions, w)
 	}
 	slices.SortStableFunc(r.Sessions, func(a, b WhoSession) int { return a.HolderPID - b.HolderPID })
-	return nil
+}
+
+// sources groups sessions by the process that holds them, most sessions first.
+func sources(h host, root string, sessions []pgops.Session, clients map[int][]int) []Source {
+	grouped := map[string][]pgops.Session{}
+	pids := map[string]int{}
+	for _, s := range sessions {
+		key := strings.Join([]string{s.ApplicationName, s.Role, s.ClientAddr}, "\x00")
+		if list := clients[s.PID]; len(list) > 0 {
+			key = fmt.Sprint(list[0])
+			pids[key] = list[0]
+		}
+		grouped[key] = append(grouped[key], s)
+	}
+	list := []Source{}
+	for key, group := range grouped {
+		src := sourceOf(group)
+		if pid := pids[key]; pid != 0 {
+			src.describe(h.table, pid, h.ports[pid], root)
+		}
+		list = append(list, src)
+	}
+	slices.SortFunc(list, func(a, b Source) int {
+		return cmp.Or(b.Count-a.Count, a.PID-b.PID, strings.Compare(a.Addr+strings.Join(a.Applications, ","), b.Addr+strings.Join(b.Applications, ",")))
+	})
+	return list
 }
 
 // sourceOf sums up the sessions of one source.
@@ -230,6 +259,9 @@ func (r WhoReport) Headline() string {
 		noun = "process"
 	}
 	line := fmt.Sprintf("%d of %d usable slots held by %d local %s", r.Slots.Used, r.Usable, processes, noun)
+	if r.Refusal != "" {
+		line = fmt.Sprintf("No slot is left; %d connections seen from outside, held by %d local %s", len(r.Sessions), processes, noun)
+	}
 	if others := len(r.Sources) - processes; others > 0 {
 		line += fmt.Sprintf(" and by %d whose process can't be told from here", others)
 	}

@@ -126,9 +126,37 @@ func TestWhoGetsInThroughAReservedSlot(t *testing.T) {
 		t.Error("who ended something")
 	}
 	fillReserved(t, s)
-	_, err = runbook.Who(ctx, d)
+	r, err = runbook.Who(ctx, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if src, ok := sourceOf(r, leak.PID); r.Route != runbook.RouteOutside || !ok || src.Count != 17 || src.Idle != 17 || !strings.Contains(r.Refusal, "Every connection slot") {
+		t.Errorf("from outside: %s %+v", r.Route, r.Sources)
+	}
+	if line := r.Headline(); !strings.Contains(line, "No slot is left") || !strings.Contains(line, "holds 17 of them, 17 idle") {
+		t.Errorf("%s", line)
+	}
+}
+
+func TestWithTitlesOffTheSocketsAloneNameTheHolders(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{Settings: map[string]string{"update_process_title": "off"}})
+	db := s.NewDatabase()
+	shop := project(t)
+	leak := pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=shop"), Sessions: 17, Dir: shop})
+	fillReserved(t, s)
+	d := deps(t, shop, "DATABASE_URL="+db.URL("connection_limit=5"))
+	r, err := runbook.Who(ctx, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if src, ok := sourceOf(r, leak.PID); r.Route != runbook.RouteOutside || !ok || src.Count != 17 || !src.Ours {
+		t.Errorf("%s %+v", r.Route, r.Sources)
+	}
+	_, err = runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
 	f := failure(t, err, "slots_full", runbook.ExitNotDone)
-	if !strings.Contains(strings.Join(f.Details, "\n"), "17 connections held by") {
-		t.Errorf("%q", f.Details)
+	details := strings.Join(f.Details, "\n")
+	if !strings.Contains(details, "17 connections held by") || !strings.Contains(f.Next, "dev:recover") || maySignal(s) && !strings.Contains(details, "titles tell no state") {
+		t.Errorf("%s\nnext: %s", details, f.Next)
 	}
 }

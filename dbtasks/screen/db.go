@@ -58,11 +58,17 @@ func (p *Printer) Cleanup(r runbook.CleanupReport) {
 		r.Found, r.Ended, len(r.Spared), len(r.Refused), len(r.CameBack), len(r.LeftOver), r.Route.Words(), r.ElapsedMS)
 	if r.Dry {
 		p.sessions("would end", r.Plan)
+		for _, s := range r.Holders {
+			p.line("  held by: %s: %d", s.Name(), s.Count)
+		}
 	}
 	p.judged("spared", r.Spared)
 	p.judged("refused", r.Refused)
 	p.sessions("left over", r.LeftOver)
 	p.sessions("came back", r.CameBack)
+	for _, s := range r.BackBy {
+		p.line("  came back by: %s: %d", s.Name(), s.Count)
+	}
 	if r.Hidden > 0 {
 		p.line("  this role may not see the state of %s: grant it pg_read_all_stats, or set DBTASKS_ADMIN_URL", plural(r.Hidden, "session"))
 	}

@@ -15,6 +15,9 @@ const mostSessions = 40
 // Who shows who holds the connections: the outcome, the sources, the sessions.
 func (p *Printer) Who(r runbook.WhoReport) {
 	p.outcome(r.Free > 0, "%s.", r.Headline())
+	if r.Refusal != "" {
+		p.line("  %s", r.Refusal)
+	}
 	for _, s := range r.Sources {
 		p.source(s)
 	}
