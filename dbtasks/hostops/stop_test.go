@@ -156,7 +156,11 @@ func TestWholeTreesAreListedChildrenFirst(t *testing.T) {
 	eventually(t, "the tree stands", func() bool {
 		var err error
 		table, err = Snapshot(context.Background())
-		return err == nil && len(table.Descendants(p.PID)) == 2
+		if err != nil {
+			return false
+		}
+		below := table.Descendants(p.PID)
+		return len(below) == 2 && below[0].Name == "sleep"
 	})
 	pids := []int{p.PID}
 	for _, d := range table.Descendants(p.PID) {

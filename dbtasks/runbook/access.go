@@ -47,6 +47,7 @@ type access struct {
 	server  pgops.Server
 	target  Target
 	route   Route
+	freed   int // backends that were sent SIGTERM to get in
 	release func()
 }
 

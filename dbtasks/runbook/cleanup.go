@@ -40,6 +40,7 @@ type CleanupReport struct {
 	Found     int             `json:"found"`     // client sessions of the database, our own left out
 	Plan      []pgops.Session `json:"plan"`      // to be ended
 	Ended     int             `json:"ended"`     // of these, seen to be gone
+	Freed     int             `json:"freed"`     // idle sessions of this database ended before, by SIGTERM, to get in
 	Spared    []pgops.Judged  `json:"spared"`    // left alone, and why
 	Refused   []pgops.Judged  `json:"refused"`   // this role may not end them
 	Hidden    int             `json:"hidden"`    // of the spared: state not visible to this role
@@ -98,6 +99,7 @@ func newCleanupReport(target Target, route Route, o CleanupOptions) CleanupRepor
 func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions) (CleanupReport, error) {
 	began := time.Now()
 	r := newCleanupReport(a.target, a.route, o)
+	r.Freed = a.freed
 	onlyRole, err := a.target.permit(deps, o.Caller, o.Remote)
 	if err != nil {
 		return r, err

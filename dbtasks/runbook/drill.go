@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +35,8 @@ type DrillEvent struct {
 type DrillReport struct {
 	OK       bool
 	Binaries string // where PostgreSQL came from, and its version
-	Leaked   int    // sessions that the leaking process opened
+	Leaked   int    // sessions of the application that the leaking process opened
+	Reserved int    // reserved slots that a superuser's tool took besides
 	Words    string // the server's own words when it refused, with the SQLSTATE
 	Cleanup  CleanupReport
 	Test     TestReport
@@ -71,24 +73,23 @@ func Drill(ctx context.Context, deps *Deps, o DrillOptions, emit func(DrillEvent
 		return r, err
 	}
 	defer drill.Pool.Close()
-	stopLeak, err := leakUntilFull(ctx, drill, say, &r)
+	stopLeak, err := leakUntilFull(ctx, drill, server, say, &r)
 	if err != nil {
 		return r, err
 	}
 	defer stopLeak()
-	say("the server says: %s", r.Words)
-	say("db:cleanup …")
+	say("db:cleanup, with no password but the application's …")
 	if r.Cleanup, err = Cleanup(ctx, drill, CleanupOptions{}); err != nil {
 		return r, err
 	}
-	say("%d idle sessions ended %s, %d of %d usable slots free, in %d ms", r.Cleanup.Ended, r.Cleanup.Route.Words(), r.Cleanup.Free, r.Cleanup.Usable, r.Cleanup.ElapsedMS)
+	say("in %s; %d idle sessions ended in %d ms, %d of %d usable slots free", r.Cleanup.Route.Words(), r.Cleanup.Ended+r.Cleanup.Freed, r.Cleanup.ElapsedMS, r.Cleanup.Free, r.Cleanup.Usable)
 	say("db:test …")
 	if r.Test, err = Test(ctx, drill, TestOptions{}); err != nil {
 		return r, err
 	}
 	say("logged in as %q in %.1f ms; PostgreSQL %s", r.Test.Target.Role, r.Test.LoginMS, r.Test.Version)
 	r.Took = time.Since(began)
-	r.OK = r.Cleanup.OK && r.Cleanup.Ended == r.Leaked
+	r.OK = r.Cleanup.OK && r.Cleanup.Ended+r.Cleanup.Freed == r.Leaked
 	return r, nil
 }
 
@@ -123,10 +124,12 @@ func prepareDrill(ctx context.Context, deps *Deps, server *pgserver.Disposable) 
 			return nil, fmt.Errorf("prepare the disposable server: %w", err)
 		}
 	}
-	cfg, err := config.Load(server.DataDir, []string{
-		"DATABASE_URL=" + server.URL(drillRole, password, drillDatabase, "connection_limit="+strconv.Itoa(drillReload)),
-		"DBTASKS_ADMIN_URL=" + server.URL(server.Superuser, server.SuperuserPassword, "postgres"),
-	})
+	settings := []string{"DATABASE_URL=" + server.URL(drillRole, password, drillDatabase, "connection_limit="+strconv.Itoa(drillReload))}
+	if runtime.GOOS == "windows" {
+		// There no signal can free a slot: the reserved ones are left free.
+		settings = append(settings, "DBTASKS_ADMIN_URL="+server.URL(server.Superuser, server.SuperuserPassword, "postgres"))
+	}
+	cfg, err := config.Load(server.DataDir, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -140,13 +143,16 @@ func init() { reexec.Register(leakRole, leakMain) }
 
 // leakUntilFull starts the leaking process and follows it until the server
 // refuses it.
-func leakUntilFull(ctx context.Context, drill *Deps, say func(string, ...any), r *DrillReport) (stop func(), err error) {
+func leakUntilFull(ctx context.Context, drill *Deps, server *pgserver.Disposable, say func(string, ...any), r *DrillReport) (stop func(), err error) {
 	url, err := drill.Config.Database()
 	if err != nil {
 		return nil, err
 	}
 	cmd := reexec.Command(ctx, leakRole)
 	cmd.Env = append(cmd.Environ(), "DATABASE_URL="+url.Raw())
+	if runtime.GOOS != "windows" {
+		cmd.Env = append(cmd.Env, "DBTASKS_ADMIN_URL="+server.URL(server.Superuser, server.SuperuserPassword, "postgres"))
+	}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -167,7 +173,13 @@ func leakUntilFull(ctx context.Context, drill *Deps, say func(string, ...any), r
 			r.Leaked, _ = strconv.Atoi(rest)
 		case "refused":
 			r.Words = rest
-			say("%d sessions leaked, then the server refused", r.Leaked)
+			say("%d sessions leaked; the server says: %s", r.Leaked, rest)
+		case "reserved":
+			r.Reserved, _ = strconv.Atoi(rest)
+		case "superuser":
+			r.Words = rest
+			say("a superuser's tool takes the last %d, the reserved ones; now to everybody: %s", r.Reserved, rest)
+		case "full":
 			return stop, nil
 		}
 	}
@@ -179,33 +191,44 @@ func leakUntilFull(ctx context.Context, drill *Deps, say func(string, ...any), r
 }
 
 // leakMain is the leaking process: each reload opens sessions that nobody
-// closes. It holds them until its standard input ends.
+// closes, until the application is refused, then a superuser's sessions fill
+// the reserved slots. It holds all until its standard input ends.
 func leakMain([]string) int {
-	url := os.Getenv("DATABASE_URL")
-	_ = os.Unsetenv("DATABASE_URL")
-	cfg, err := config.Load(os.TempDir(), []string{"DATABASE_URL=" + url})
-	if err != nil {
-		return 1
-	}
-	target, err := cfg.Database()
-	if err != nil {
-		return 1
-	}
-	conn, err := target.ConnConfig()
-	if err != nil {
-		return 1
-	}
-	conn.RuntimeParams["application_name"] = "leaking dev server"
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for n := 1; n < 1000; n++ {
-		if _, err := pgx.ConnectConfig(ctx, conn); err != nil {
-			words, sqlstate := pgops.ServerWords(err)
-			fmt.Printf("refused %s (SQLSTATE %s)\n", words, sqlstate)
-			break
-		}
-		fmt.Printf("open %d\n", n)
+	environ := []string{"DATABASE_URL=" + os.Getenv("DATABASE_URL"), "DBTASKS_ADMIN_URL=" + os.Getenv("DBTASKS_ADMIN_URL")}
+	os.Clearenv() // nothing below needs it, and it has passwords
+	cfg, err := config.Load(os.TempDir(), environ)
+	if err != nil {
+		return 1
 	}
+	app, err := cfg.Database()
+	if err != nil {
+		return 1
+	}
+	fillSlots(ctx, app, "leaking dev server", "open", "refused")
+	if admin, err := cfg.Admin(); err == nil && admin != nil {
+		fillSlots(ctx, admin, "superuser's tool", "reserved", "superuser")
+	}
+	fmt.Println("full")
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	return 0
+}
+
+// fillSlots opens sessions until the server refuses one, and says so: a line
+// with the count for each, and the refusal.
+func fillSlots(ctx context.Context, url *config.URL, application, opened, refused string) {
+	cfg, err := url.ConnConfig()
+	if err != nil {
+		return
+	}
+	cfg.RuntimeParams["application_name"] = application
+	for n := 1; n < 1000; n++ {
+		if _, err := pgx.ConnectConfig(ctx, cfg); err != nil {
+			words, sqlstate := pgops.ServerWords(err)
+			fmt.Printf("%s %s (SQLSTATE %s)\n", refused, words, sqlstate)
+			return
+		}
+		fmt.Printf("%s %d\n", opened, n)
+	}
 }

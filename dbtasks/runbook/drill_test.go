@@ -17,7 +17,7 @@ func TestTheDrillFillsAServerAndRecoversIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.OK || r.Leaked != r.Cleanup.Ended || !strings.Contains(r.Words, "53300") {
+	if !r.OK || r.Leaked != r.Cleanup.Ended+r.Cleanup.Freed || !strings.Contains(r.Words, "53300") || r.Leaked+r.Reserved != 12 {
 		t.Errorf("%+v\n%s", r, strings.Join(lines, "\n"))
 	}
 	_, err = runbook.Drill(ctx, &runbook.Deps{Config: &config.Config{}}, runbook.DrillOptions{Slots: 3}, nil)

@@ -102,7 +102,7 @@ func openBySignal(ctx context.Context, deps *Deps, target Target, cause pgops.Ca
 		}
 		signalled += sent
 		if a := seize(ctx, deps, target); a != nil {
-			a.route = RouteSignal
+			a.route, a.freed = RouteSignal, signalled
 			return a, ""
 		}
 	}

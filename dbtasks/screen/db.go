@@ -56,6 +56,9 @@ func (p *Printer) Cleanup(r runbook.CleanupReport) {
 	}
 	p.line("  found %d, ended %d, spared %d, refused %d, came back %d, left over %d; %s, %d ms",
 		r.Found, r.Ended, len(r.Spared), len(r.Refused), len(r.CameBack), len(r.LeftOver), r.Route.Words(), r.ElapsedMS)
+	if r.Freed > 0 {
+		p.line("  before that, to get in: SIGTERM to %s of this database", plural(r.Freed, "idle backend"))
+	}
 	if r.Dry {
 		p.sessions("would end", r.Plan)
 		for _, s := range r.Holders {
