@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strconv"
 	"syscall"
@@ -22,6 +23,20 @@ func init() {
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("ready")
 		select {}
+	})
+	// Starts a child and prints its pid, and another at TERM, which it survives.
+	reexec.Register("multiplies", func([]string) int {
+		term := make(chan os.Signal, 1)
+		signal.Notify(term, syscall.SIGTERM)
+		for {
+			cmd := exec.Command("sleep", "60")
+			if cmd.Start() != nil {
+				return 1
+			}
+			fmt.Println(cmd.Process.Pid)
+			go func() { _ = cmd.Wait() }()
+			<-term
+		}
 	})
 	// Listens on the address of its argument.
 	reexec.Register("listen", func(args []string) int {

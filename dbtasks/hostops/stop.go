@@ -249,17 +249,19 @@ func (s *stopping) wait(ctx context.Context, limit time.Duration) error {
 	}
 }
 
-// takeStarted looks for what the targets started meanwhile.
+// takeStarted signals what the last look found, then looks for what the targets
+// started meanwhile. What is seen for the first time waits for the next look: a
+// shell's child loses a TERM that comes between its fork and its exec.
 func (s *stopping) takeStarted(ctx context.Context) error {
 	table, err := Snapshot(ctx)
 	if err != nil {
 		return err
 	}
+	s.signal(table, s.sending)
 	for _, out := range slices.Clone(s.outcomes) {
 		if p, ok := table.Process(out.Process.PID); ok && p.Identity == out.Process.Identity && out.Result == "" {
 			s.addBelow(table, p)
 		}
 	}
-	s.signal(table, s.sending)
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
 )
 
 func stop(t *testing.T, grace time.Duration, processes ...Process) []StopOutcome {
@@ -63,8 +65,7 @@ func TestAFrozenProcessIsContinuedAndEnds(t *testing.T) {
 
 func TestChildrenThatAppearMeanwhileGoTooAndSparedOnesStay(t *testing.T) {
 	t.Parallel()
-	// TERM makes the shell start one more child before it waits for it.
-	cmd := exec.Command("sh", "-c", `trap 'sleep 61 & wait' TERM; sleep 62 & echo $!; while :; do wait; done`)
+	cmd := reexec.Command(context.Background(), "multiplies")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

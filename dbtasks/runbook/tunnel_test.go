@@ -1,0 +1,99 @@
+//go:build unix
+
+package runbook_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+)
+
+func init() {
+	// Forwards a port of its own to the address of its argument.
+	reexec.Register("forwarder", func(args []string) int {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 1
+		}
+		fmt.Println(l.Addr().(*net.TCPAddr).Port)
+		go func() { _, _ = io.Copy(io.Discard, os.Stdin); os.Exit(0) }()
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return 1
+			}
+			out, err := net.Dial("tcp", args[0])
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
+			go func() { _, _ = io.Copy(in, out); _ = in.Close() }()
+		}
+	})
+}
+
+// forwarder runs this test binary under another program's name.
+func forwarder(t *testing.T, name, to string) (port, pid int) {
+	t.Helper()
+	cmd := reexec.Command(ctx, "forwarder", to)
+	text, err := os.ReadFile(cmd.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Path, cmd.Args[0] = path, name
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
+	if _, err := fmt.Fscan(bufio.NewReader(out), &port); err != nil {
+		t.Fatal(err)
+	}
+	return port, cmd.Process.Pid
+}
+
+func TestWhatListensDecidesWhetherAServerIsLocal(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db := s.NewDatabase()
+	for name, local := range map[string]bool{"ssh": false, "kubectl": false, "cloud-sql-proxy": false, "socat": false, "unheard-of": false, "docker-proxy": true, "com.docker.backend": true} {
+		port, pid := forwarder(t, name, fmt.Sprintf("127.0.0.1:%d", s.Port))
+		db.Open(1, "leak")
+		url := strings.Replace(db.URL("connection_limit=5"), fmt.Sprintf(":%d/", s.Port), fmt.Sprintf(":%d/", port), 1)
+		d := deps(t, t.TempDir(), "DATABASE_URL="+url)
+		r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+		d.Pool.Close()
+		if local {
+			if err != nil || r.Ended < 1 || !strings.Contains(r.Target.Proof, "container") {
+				t.Errorf("%s: %+v, %v", name, r, err)
+			}
+			continue
+		}
+		f := failure(t, err, "refused_remote", runbook.ExitRefused)
+		if !strings.Contains(f.Message, fmt.Sprintf("%s (pid %d)", name, pid)) || !strings.Contains(f.Next, "-remote="+db.Name) {
+			t.Errorf("%s: %s / %s", name, f.Message, f.Next)
+		}
+	}
+}
