@@ -18,11 +18,15 @@ import (
 
 // Roles that the tests' own processes play.
 func init() {
-	// Ignores TERM, and says when it does.
+	// Survives TERM, and says when it is ready and when one came.
 	reexec.Register("stubborn", func([]string) int {
-		signal.Ignore(syscall.SIGTERM)
+		term := make(chan os.Signal, 1)
+		signal.Notify(term, syscall.SIGTERM)
 		fmt.Println("ready")
-		select {}
+		for range term {
+			fmt.Println("term")
+		}
+		return 0
 	})
 	// Starts a child and prints its pid, and another at TERM, which it survives.
 	reexec.Register("multiplies", func([]string) int {

@@ -5,7 +5,6 @@ package hostops
 import (
 	"context"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -49,8 +48,8 @@ func start(t testing.TB, cmd *exec.Cmd) Process {
 	return p
 }
 
-// stubborn starts a process that ignores TERM.
-func stubborn(t *testing.T) Process {
+// stubborn starts a process that survives TERM, and writes a line for each.
+func stubborn(t *testing.T) (Process, io.Reader) {
 	t.Helper()
 	cmd := reexec.Command(context.Background(), "stubborn")
 	out, err := cmd.StdoutPipe()
@@ -61,7 +60,7 @@ func stubborn(t *testing.T) Process {
 	if line, err := readLine(out); err != nil || line != "ready" {
 		t.Fatalf("%q, %v", line, err)
 	}
-	return p
+	return p, out
 }
 
 // childOf reads a child's pid from its parent's output, and ends it with the test.
@@ -101,13 +100,11 @@ func copyOfSleep(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(sleep)
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, text, 0o755); err != nil {
-		t.Fatal(err)
+	// Not written by this process: a fork of another test would hold the file
+	// open for writing, and it could not be run then (ETXTBSY).
+	if out, err := exec.Command("cp", sleep, path).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 	return path
 }

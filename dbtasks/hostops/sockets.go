@@ -49,7 +49,16 @@ type unixSocket struct {
 }
 
 // ReadSockets makes the pass.
-func ReadSockets(ctx context.Context) (*Sockets, error) { return readSockets(ctx) }
+func ReadSockets(ctx context.Context) (*Sockets, error) {
+	return readSockets(ctx, func(int) bool { return false })
+}
+
+// ReadSocketsBut makes the pass without the processes that skip says, whose
+// sockets count as held by nobody then: a server's thousand backends, say,
+// when their clients are all that is asked for.
+func ReadSocketsBut(ctx context.Context, skip func(pid int) bool) (*Sockets, error) {
+	return readSockets(ctx, skip)
+}
 
 func (s *Sockets) pids(t tcpSocket) []int {
 	if t.holder != 0 {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func readSockets(ctx context.Context) (*Sockets, error) {
+func readSockets(ctx context.Context, skip func(pid int) bool) (*Sockets, error) {
 	s := &Sockets{}
 	for _, path := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		f, err := os.Open(path)
@@ -32,7 +32,7 @@ func readSockets(ctx context.Context) (*Sockets, error) {
 	// Unix sockets are a bonus: a sandbox may forbid netlink.
 	s.unix, _ = unixSockets()
 	var err error
-	s.holders, err = holders(ctx)
+	s.holders, err = holders(ctx, skip)
 	return s, err
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // readSockets asks gopsutil. Peers of Unix sockets are not told there.
-func readSockets(ctx context.Context) (*Sockets, error) {
+func readSockets(ctx context.Context, _ func(pid int) bool) (*Sockets, error) {
 	rows, err := net.ConnectionsWithContext(ctx, "tcp")
 	if err != nil {
 		return nil, fmt.Errorf("read the table of TCP sockets: %w", err)

@@ -43,7 +43,7 @@ func TestAProcessThatListensToTermIsGoneWithoutKill(t *testing.T) {
 
 func TestAProcessThatIgnoresTermIsKilledAfterTheGrace(t *testing.T) {
 	t.Parallel()
-	p := stubborn(t)
+	p, _ := stubborn(t)
 	began := time.Now()
 	res := stop(t, 300*time.Millisecond, p)
 	if res[0].Result != ResultGone || res[0].Signal != "KILL" || time.Since(began) < 300*time.Millisecond {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
 )
 
@@ -45,7 +46,7 @@ func (r Route) Words() string {
 type access struct {
 	conn    *pgx.Conn
 	server  pgops.Server
-	target  Target
+	target  *Target // nil until somebody looked for the listener
 	route   Route
 	freed   int // backends that were sent SIGTERM to get in
 	release func()
@@ -67,13 +68,13 @@ func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
 		return nil, err
 	}
 	url := deps.Pool.URL()
-	target, err := locate(ctx, url)
-	if err != nil {
-		return nil, err
-	}
-	a, err := openURL(ctx, deps, target)
+	a, err := openURL(ctx, deps, nil)
 	if err != nil && pgops.CauseOf(err).NoSlot() {
-		a, err = openWithoutSlot(ctx, deps, target, o, err)
+		var target Target
+		refused := err
+		if target, err = locate(ctx, url); err == nil {
+			a, err = openWithoutSlot(ctx, deps, target, o, refused)
+		}
 	}
 	if plan := (*dryPlan)(nil); errors.As(err, &plan) {
 		return nil, err
@@ -92,8 +93,19 @@ func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
 // ladder has to be over within 10 s, against a frozen server too.
 const doorTimeout = 5 * time.Second
 
-// openURL is the first rung: the pool's session.
-func openURL(ctx context.Context, deps *Deps, target Target) (*access, error) {
+// locate finds the listener, once, among sockets that were just read.
+func (a *access) locate(ctx context.Context, deps *Deps, sockets *hostops.Sockets) *Target {
+	if a.target == nil {
+		t := locateIn(ctx, sockets, deps.Pool.URL())
+		t.prove(a.server)
+		a.target = &t
+	}
+	return a.target
+}
+
+// openURL is the first rung: the pool's session. Where the target was located
+// before, the session may prove it to be local.
+func openURL(ctx context.Context, deps *Deps, target *Target) (*access, error) {
 	ctx, cancel := context.WithTimeout(ctx, doorTimeout)
 	defer cancel()
 	c, err := deps.Pool.Acquire(ctx)
@@ -108,7 +120,11 @@ func openURL(ctx context.Context, deps *Deps, target Target) (*access, error) {
 		c.Release()
 		return nil, err
 	}
-	a.target.prove(a.server)
+	if target != nil {
+		t := *target
+		t.prove(a.server)
+		a.target = &t
+	}
 	return a, nil
 }
 

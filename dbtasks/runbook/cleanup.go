@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -98,25 +99,13 @@ func newCleanupReport(target Target, route Route, o CleanupOptions) CleanupRepor
 // cleanup works through a session that somebody else opened.
 func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions) (CleanupReport, error) {
 	began := time.Now()
-	r := newCleanupReport(a.target, a.route, o)
-	r.Freed = a.freed
-	onlyRole, err := a.target.permit(deps, o.Caller, o.Remote)
+	end := pgops.EndOptions{Database: deps.Pool.URL().Database, Force: o.Force, Idle: o.Idle}
+	r, err := planCleanup(ctx, deps, a, o, &end)
 	if err != nil {
 		return r, err
 	}
-	end := pgops.EndOptions{Database: a.target.Database, Force: o.Force, Idle: o.Idle, Dry: o.Dry, OnlyRole: onlyRole}
-	if o.Spare == SpareProject {
-		if end.Spare, err = projectSessions(ctx, deps, a); err != nil {
-			return r, err
-		}
-	}
-	// Plan first, so that who holds the sessions is said before they are
-	// ended; the statement that ends them decides anew.
-	if r.Holders, err = r.plan(ctx, deps, a, end); err != nil {
-		return r, err
-	}
 	if !o.Dry {
-		deps.progress("cleaning up %s", a.target)
+		deps.progress("cleaning up %s", r.Target)
 		warnHolders(deps, r.Holders)
 	}
 	result, err := pgops.End(ctx, a.conn, end)
@@ -155,31 +144,42 @@ func (r *CleanupReport) next(deps *Deps) string {
 	return ""
 }
 
-// plan finds who holds the sessions that would be ended at this moment.
-func (r *CleanupReport) plan(ctx context.Context, deps *Deps, a *access, end pgops.EndOptions) ([]Source, error) {
+// planCleanup looks at the sessions and, in one pass, at this machine: whether
+// the server is local, whose sessions are spared, and who holds those to be
+// ended, so that it is said before they are. It completes end; the statement
+// that ends them decides anew.
+func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, end *pgops.EndOptions) (CleanupReport, error) {
 	end.Dry = true
-	dry, err := pgops.End(ctx, a.conn, end)
+	dry, err := pgops.End(ctx, a.conn, *end)
+	end.Dry = o.Dry
 	if err != nil {
-		return nil, err
+		return CleanupReport{}, err
+	}
+	all := make([]pgops.Session, len(dry.Judged))
+	for i, j := range dry.Judged {
+		all[i] = j.Session
+	}
+	h, err := look(ctx, all)
+	if err != nil {
+		return CleanupReport{}, err
+	}
+	r := newCleanupReport(*a.locate(ctx, deps, h.sockets), a.route, o)
+	r.Freed = a.freed
+	if end.OnlyRole, err = r.Target.permit(deps, o.Caller, o.Remote); err != nil {
+		return r, err
 	}
 	var chosen []pgops.Session
+	clients := backendClients(h.sockets, r.Target.Port, all)
+	if o.Spare == SpareProject {
+		end.Spare = ofThisProject(h, deps.Config.Root, clients)
+	}
 	for _, j := range dry.Judged {
-		if j.Verdict == pgops.VerdictEnd {
+		if j.Verdict == pgops.VerdictEnd && !slices.Contains(end.Spare, j.PID) && (end.OnlyRole == "" || j.Role == end.OnlyRole) {
 			chosen = append(chosen, j.Session)
 		}
 	}
-	if len(chosen) == 0 {
-		return []Source{}, nil
-	}
-	return holdersNow(ctx, deps, a, chosen)
-}
-
-func holdersNow(ctx context.Context, deps *Deps, a *access, sessions []pgops.Session) ([]Source, error) {
-	h, err := look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return sources(h, deps.Config.Root, sessions, backendClients(h.sockets, a.target.Port, sessions)), nil
+	r.Holders = sources(h, deps.Config.Root, chosen, clients)
+	return r, nil
 }
 
 // warnHolders names the running processes whose sessions are about to end, and
@@ -238,9 +238,11 @@ func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since
 		}
 	}
 	if len(r.CameBack) > 0 {
-		if r.BackBy, err = holdersNow(ctx, deps, a, r.CameBack); err != nil {
+		h, err := look(ctx, r.CameBack)
+		if err != nil {
 			return err
 		}
+		r.BackBy = sources(h, deps.Config.Root, r.CameBack, backendClients(h.sockets, r.Target.Port, r.CameBack))
 	}
 	sample, err := pgops.TakeSample(ctx, a.conn, r.Target.Database)
 	if err != nil {
@@ -252,7 +254,7 @@ func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since
 
 // verify looks with a new session for what the ended one was waiting for.
 func (r *CleanupReport) verify(ctx context.Context, deps *Deps, result pgops.EndResult) error {
-	a, err := openURL(ctx, deps, r.Target)
+	a, err := openURL(ctx, deps, &r.Target)
 	if err != nil {
 		return err
 	}

@@ -39,32 +39,24 @@ func backendClients(sockets *hostops.Sockets, port int, sessions []pgops.Session
 	return clients
 }
 
-// projectSessions are the backends whose clients are running processes of this
-// project, this tool's own left out.
-func projectSessions(ctx context.Context, deps *Deps, a *access) ([]int, error) {
-	sessions, err := pgops.Sessions(ctx, a.conn, a.target.Database)
-	if err != nil {
-		return nil, err
-	}
-	sockets, err := hostops.ReadSockets(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("look for the clients of port %d: %w", a.target.Port, err)
-	}
-	used := map[int]bool{} // by pid of the client
+// ofThisProject are the backends whose clients are running processes of this
+// project.
+func ofThisProject(h host, root string, clients map[int][]int) []int {
+	ours := map[int]bool{} // by pid of the client
 	var backends []int
-	for backend, clients := range backendClients(sockets, a.target.Port, sessions) {
-		for _, pid := range clients {
-			if _, known := used[pid]; !known {
-				p, err := hostops.Find(pid)
-				used[pid] = err == nil && p.State == hostops.Running && ofProject(p, deps.Config.Root)
+	for backend, pids := range clients {
+		for _, pid := range pids {
+			if _, known := ours[pid]; !known {
+				p := h.table.Detail(pid)
+				ours[pid] = p.State == hostops.Running && ofProject(p, root)
 			}
-			if used[pid] {
+			if ours[pid] {
 				backends = append(backends, backend)
 				break
 			}
 		}
 	}
-	return backends, nil
+	return backends
 }
 
 // ofProject tells whether a process works for this project: its working

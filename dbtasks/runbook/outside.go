@@ -19,7 +19,7 @@ func whoWithoutSession(ctx context.Context, deps *Deps, refusal *Failure) (WhoRe
 	if err != nil {
 		return WhoReport{}, err
 	}
-	h, err := look(ctx)
+	h, err := look(ctx, []pgops.Session{{ClientPort: -1}}) // which are over a socket is not known yet
 	if err != nil {
 		return WhoReport{}, err
 	}

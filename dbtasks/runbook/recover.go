@@ -113,8 +113,8 @@ func (r *recovery) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a, err := openURL(ctx, r.deps, target); err == nil {
-		target = a.target
+	if a, err := openURL(ctx, r.deps, &target); err == nil {
+		target = *a.target
 		defer a.release()
 		if err := checkLimit(r.deps, a.server); err != nil {
 			return err

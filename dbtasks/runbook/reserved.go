@@ -99,7 +99,7 @@ func enter(ctx context.Context, d door, target Target) (*access, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &access{conn: conn, target: target, route: d.route, release: func() { pgops.Logout(ctx, conn) }}
+	a := &access{conn: conn, target: &target, route: d.route, release: func() { pgops.Logout(ctx, conn) }}
 	if a.server, err = pgops.Ask(loginCtx, conn); err == nil && !sameServer(loginCtx, conn, d.url, target, a.server) {
 		err = errOtherServer
 	}

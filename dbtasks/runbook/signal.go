@@ -117,7 +117,7 @@ const seizeTimeout = 400 * time.Millisecond
 func seize(ctx context.Context, deps *Deps, target Target) *access {
 	deadline := time.Now().Add(seizeTimeout)
 	for ctx.Err() == nil && time.Now().Before(deadline) {
-		a, err := openURL(ctx, deps, target)
+		a, err := openURL(ctx, deps, &target)
 		if err == nil {
 			return a
 		}

@@ -5,13 +5,16 @@ package runbook_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
@@ -83,14 +86,15 @@ func TestAStaleServerIsNamedAndReplacedOnlyWhenAsked(t *testing.T) {
 	}
 }
 
-func TestTheGuardWarnsOnceAndNothingIsLeftWhenTheRunIsCancelled(t *testing.T) {
-	root, port := nodeProject(t), freePort(t)
+func TestTheGuardWarnsOnceAndNoSessionIsLeftWhenTheRunIsCancelled(t *testing.T) {
+	root, port := project(t), freePort(t)
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
+	devEnv(t, root, db)
 	said := &syncBuilder{}
-	d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), fmt.Sprintf("DBTASKS_PORTS=%d", port))
+	d := deps(t, root, fmt.Sprintf("DBTASKS_PORTS=%d", port))
 	d.Progress = said
-	o, _ := quiet(t, runbook.StartOptions{Guard: 4})
+	o, _ := quiet(t, runbook.StartOptions{Guard: 6, Command: "SESSIONS=5 DBTASKS_ROLE=dev-app '" + self(t) + "'"})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type end struct {
@@ -100,39 +104,105 @@ func TestTheGuardWarnsOnceAndNothingIsLeftWhenTheRunIsCancelled(t *testing.T) {
 	ended := make(chan end, 1)
 	go func() { r, err := runbook.Start(ctx, d, o); ended <- end{r, err} }()
 	pgtest.Eventually(t, 20*time.Second, "the dev server listens", func() bool { return listens(port) })
-	db.Open(4, "shop")
-	pgtest.Eventually(t, 10*time.Second, "the guard warns", func() bool { return strings.Contains(said.String(), "guard 4") })
-	if text := said.String(); strings.Count(text, "warning") != 1 || !strings.Contains(text, "most are of shop") {
+	admin := s.Admin("postgres")
+	pgtest.Eventually(t, 10*time.Second, "the guard has a session", func() bool { return pgtest.Count(t, admin, "application_name = 'dbtasks'") == 1 })
+	if text := said.String(); strings.Contains(text, "warning") {
+		t.Errorf("a warning of 5 sessions: %s", text)
+	}
+	db.Open(2, "psql")
+	pgtest.Eventually(t, 10*time.Second, "the guard warns", func() bool { return strings.Contains(said.String(), "guard 6") })
+	// Again when it has looked twice more: its own session is seen to work.
+	looked := func() (at time.Time) {
+		if err := admin.QueryRow(ctx, "SELECT coalesce(max(state_change), 'epoch') FROM pg_stat_activity WHERE application_name = 'dbtasks'").Scan(&at); err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	for range 2 {
+		last := looked()
+		pgtest.Eventually(t, 10*time.Second, "the guard looks again", func() bool { return looked().After(last) })
+	}
+	if text := said.String(); strings.Count(text, "warning") != 1 || !strings.Contains(text, "most are of shop: 5 idle") {
 		t.Errorf("%s", text)
 	}
-	if n := pgtest.Count(t, s.Admin("postgres"), "application_name = 'dbtasks'"); n != 1 {
+	if n := pgtest.Count(t, admin, "application_name = 'dbtasks'"); n != 1 {
 		t.Errorf("%d sessions of the tool while it guards, want 1", n)
 	}
 	began := time.Now()
 	cancel()
 	e := <-ended
-	if e.err != nil || len(e.r.Left) != 0 || time.Since(began) > 5*time.Second {
+	if e.err != nil || len(e.r.Left) != 0 || e.r.Ended != "interrupted" || time.Since(began) > 5*time.Second {
 		t.Errorf("after %s: %+v, %v", time.Since(began), e.r, e.err)
 	}
 	if listens(port) {
 		t.Error("the dev server still listens")
 	}
+	pgtest.Eventually(t, time.Second, "the dev server's sessions are gone", func() bool { return pgtest.Count(t, admin, "application_name = 'shop'") == 0 })
 }
 
-func TestDevTestPassesTheExitCodeOnAndCountsWhatIsLeft(t *testing.T) {
-	root := nodeProject(t)
+func TestNpmRunDevIsEndedAsAWholeWhenTheRunIsCancelled(t *testing.T) {
+	root, port := nodeProject(t), freePort(t)
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
-	db := s.NewDatabase()
-	db.Open(2, "old")
-	d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5"))
+	d := deps(t, root, "DATABASE_URL="+s.NewDatabase().URL("connection_limit=5"), fmt.Sprintf("DBTASKS_PORTS=%d", port))
 	o, _ := quiet(t, runbook.StartOptions{})
-	r, err := runbook.DevTest(ctx, d, o.Stdin, o.Stdout, o.Stderr)
-	if err != nil || r.ExitCode != 7 || r.OK || len(r.Sessions) != 0 || r.Cleanup.Ended != 2 {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { _, err := runbook.Start(ctx, d, o); ended <- err }()
+	pgtest.Eventually(t, 20*time.Second, "the dev server listens", func() bool { return listens(port) })
+	table, err := hostops.Snapshot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := slices.DeleteFunc(table.Descendants(os.Getpid()), func(p hostops.Process) bool { return !hostops.Under(table.Detail(p.PID).Dir, root) })
+	if len(tree) < 2 {
+		t.Fatalf("the tree of npm run dev is %v", tree)
+	}
+	began := time.Now()
+	cancel()
+	if err := <-ended; err != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("after %s: %v", time.Since(began), err)
+	}
+	for _, p := range tree {
+		if !hostops.Gone(p.Identity) {
+			t.Errorf("%s is left", p)
+		}
+	}
+}
+
+func TestAPortThatIsTakenIsSkippedAndOneThatWasAskedForIsNot(t *testing.T) {
+	root := project(t)
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	taken := listenAnd(t, func(c net.Conn) { _ = c.Close() })
+	last := min(taken+20, 65535)
+	d := deps(t, root, "DATABASE_URL="+s.NewDatabase().URL("connection_limit=5"), fmt.Sprintf("DBTASKS_PORTS=%d-%d", taken, last))
+	o, out := quiet(t, runbook.StartOptions{Command: `echo "$PORT"`})
+	r, err := runbook.Start(ctx, d, o)
+	if err != nil || !r.OK || r.Port <= taken || r.Port > last {
 		t.Errorf("%+v, %v", r, err)
 	}
-	none := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"))
-	_, err = runbook.DevTest(ctx, none, o.Stdin, o.Stdout, o.Stderr)
-	if f := runbook.AsFailure(err); f == nil || f.Exit != runbook.ExitSettings || !strings.Contains(f.Next, "DBTASKS_TEST_COMMAND") {
-		t.Errorf("without a script: %+v", f)
+	if text, err := os.ReadFile(out); err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(r.Port) {
+		t.Errorf("PORT was %q, want %d: %v", text, r.Port, err)
+	}
+	o.Port = taken
+	_, err = runbook.Start(ctx, d, o)
+	failure(t, err, "no_port", runbook.ExitNotDone)
+}
+
+func TestWithoutADevScriptNothingIsTouched(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "package.json"), []byte(`{"name":"shop"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db := s.NewDatabase()
+	db.Open(2, "idle")
+	o, _ := quiet(t, runbook.StartOptions{Replace: true})
+	_, err := runbook.Start(ctx, deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5")), o)
+	if f := runbook.AsFailure(err); f == nil || f.Exit != runbook.ExitSettings || !strings.Contains(f.Next, "DBTASKS_DEV_COMMAND") {
+		t.Errorf("%+v", f)
+	}
+	if n := s.Sessions(db.Name); n != 2 {
+		t.Errorf("%d sessions, want 2", n)
 	}
 }

@@ -3,7 +3,7 @@
 package runbook_test
 
 import (
-	"bufio"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -16,86 +16,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
-// serverJS listens on PORT and says so; with STUBBORN it ignores TERM, with
-// DAEMON it has a child in a session of its own that lives on.
-const serverJS = `
-if (process.env.STUBBORN) process.on('SIGTERM', () => {})
-require('net').createServer(() => {}).listen(+process.env.PORT, '127.0.0.1', () => console.log('listening'))
-`
-
-// nodeProject is a project whose dev script is a real node server.
-func nodeProject(t *testing.T) string {
-	t.Helper()
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not here", program)
-		}
+// pids are those of a plan, in its order.
+func pids(r runbook.StopReport) (list []int) {
+	for _, p := range r.Plan {
+		list = append(list, p.PID)
 	}
-	root := t.TempDir()
-	files := map[string]string{"package.json": `{"name":"shop","scripts":{"dev":"node server.js","test:run":"exit 7"}}`, "server.js": serverJS}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
+	return list
 }
-
-// started runs a command in its own process group until the test ends and
-// waits for its line "listening".
-func started(t *testing.T, dir string, port int, env []string, args ...string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PORT="+strconv.Itoa(port), "npm_config_update_notifier=false", "npm_config_cache="+filepath.Join(os.TempDir(), "npm-"+strconv.Itoa(os.Getuid())))
-	cmd.Env = append(cmd.Env, env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	gone := make(chan struct{})
-	listening := make(chan bool, 1)
-	go func() {
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if strings.Contains(lines.Text(), "listening") {
-				listening <- true
-			}
-		}
-		_ = cmd.Wait()
-		close(gone)
-	}()
-	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the group that we made
-		<-gone
-	})
-	select {
-	case <-listening:
-	case <-gone:
-		t.Fatalf("%v ended at once", args)
-	case <-time.After(20 * time.Second):
-		t.Fatalf("%v does not listen", args)
-	}
-	return cmd
-}
-
-func listens(port int) bool {
-	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		return false
-	}
-	_ = c.Close()
-	return true
-}
-
-func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 func TestStopEndsTheServerWithTheNpmAndShellAboveIt(t *testing.T) {
 	t.Parallel()
@@ -113,12 +45,6 @@ func TestStopEndsTheServerWithTheNpmAndShellAboveIt(t *testing.T) {
 	}
 	if !listens(port) {
 		t.Fatal("the dry run stopped the server")
-	}
-	pids := func(r runbook.StopReport) (list []int) {
-		for _, p := range r.Plan {
-			list = append(list, p.PID)
-		}
-		return list
 	}
 	if got := pids(dry); len(got) != 3 || got[2] != npm.Process.Pid || !slices.Equal(dry.Plan[0].Ports, []int{port}) {
 		t.Errorf("plan %+v: want node, sh and npm, children first", dry.Plan)
@@ -139,27 +65,57 @@ func TestAnOrphanThatNpmLeftBehindIsFoundAndStopped(t *testing.T) {
 	t.Parallel()
 	root, port := nodeProject(t), freePort(t)
 	npm := started(t, root, port, nil, "npm", "run", "dev")
-	if err := syscall.Kill(npm.Process.Pid, syscall.SIGKILL); err != nil { // npm alone
+	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	dry, err := runbook.Stop(ctx, d, runbook.StopOptions{Dry: true})
+	if err != nil || len(dry.Plan) == 0 {
+		t.Fatalf("%+v, %v", dry, err)
+	}
+	node := dry.Plan[0].PID
+	if err := npm.Process.Kill(); err != nil { // npm alone
 		t.Fatal(err)
 	}
-	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	pgtest.Eventually(t, 5*time.Second, "npm is gone from above the server", func() bool {
+		table, err := hostops.Snapshot(ctx)
+		return err == nil && !slices.ContainsFunc(table.Ancestors(node), func(p hostops.Process) bool { return p.PID == npm.Process.Pid })
+	})
+	if !listens(port) {
+		t.Fatal("the server ended with npm: there is no orphan")
+	}
 	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
-	if err != nil || !r.OK || r.Gone < 1 || listens(port) {
+	if err != nil || !r.OK || !slices.Contains(pids(r), node) || slices.Contains(pids(r), npm.Process.Pid) || listens(port) {
 		t.Errorf("%+v, %v, listens %v", r, err, listens(port))
 	}
 }
 
-func TestAFrozenAndAStubbornServerAreStoppedToo(t *testing.T) {
+func TestAFrozenServerEndsByItselfAndAStubbornOneIsKilledAfterTheGrace(t *testing.T) {
 	t.Parallel()
-	root, port := nodeProject(t), freePort(t)
-	server := started(t, root, port, []string{"STUBBORN=1"}, "node", "server.js")
-	if err := syscall.Kill(server.Process.Pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
-	r, err := runbook.Stop(ctx, d, runbook.StopOptions{Grace: 300 * time.Millisecond})
-	if err != nil || !r.OK || r.Gone != 1 {
-		t.Errorf("%+v, %v", r, err)
+	for _, c := range []struct {
+		what     string
+		env      []string
+		frozen   bool
+		grace    time.Duration
+		min, max time.Duration
+	}{
+		{"frozen", nil, true, 20 * time.Second, 0, 10 * time.Second},
+		{"stubborn", []string{"STUBBORN=1"}, false, 400 * time.Millisecond, 400 * time.Millisecond, 10 * time.Second},
+		{"frozen and stubborn", []string{"STUBBORN=1"}, true, 400 * time.Millisecond, 400 * time.Millisecond, 10 * time.Second},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			root, port := nodeProject(t), freePort(t)
+			server := started(t, root, port, c.env, "node", "server.js")
+			if c.frozen {
+				if err := server.Process.Signal(syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+			r, err := runbook.Stop(ctx, d, runbook.StopOptions{Grace: c.grace})
+			took := time.Duration(r.TookMS) * time.Millisecond
+			if err != nil || !r.OK || r.Gone != 1 || alive(server.Process.Pid) || took < c.min || took > c.max {
+				t.Errorf("after %s: %+v, %v", took, r, err)
+			}
+		})
 	}
 }
 
@@ -180,19 +136,39 @@ func TestAnotherProjectsServerIsLeftAloneUnlessAllIsAsked(t *testing.T) {
 	}
 }
 
+func TestAClientOfThePortSurvivesAlsoInTheProjectsFolder(t *testing.T) {
+	t.Parallel()
+	root, port := nodeProject(t), freePort(t)
+	started(t, root, port, nil, "node", "server.js")
+	client := started(t, root, port, nil, "node", "-e", `require('net').connect(+process.env.PORT, '127.0.0.1', () => console.log('listening')).on('error', () => {}); setInterval(() => {}, 1000)`)
+	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	r, err := runbook.Stop(ctx, d, runbook.StopOptions{All: true})
+	if err != nil || !r.OK || r.Gone != 1 || listens(port) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if !alive(client.Process.Pid) {
+		t.Error("the client was stopped")
+	}
+}
+
+// waiting is a script that has started what it is given, says so, and stays.
+func waiting(t *testing.T, path, begin string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(begin+"\nconsole.log('listening'); setInterval(() => {}, 1000)"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func TestWhatElseRunsNodeInTheProjectSurvives(t *testing.T) {
 	t.Parallel()
 	root := nodeProject(t)
 	var bystanders []int
 	for _, script := range []string{"node_modules/typescript/lib/tsserver.js", "node_modules/vitest/vitest.mjs", "node_modules/svelte-language-server/bin/server.js", "scripts/dev/agent.js"} {
-		path := filepath.Join(root, script)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte("console.log('listening'); setInterval(() => {}, 1000)"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		bystanders = append(bystanders, started(t, root, 0, nil, "node", path).Process.Pid)
+		bystanders = append(bystanders, started(t, root, 0, nil, "node", waiting(t, filepath.Join(root, script), "")).Process.Pid)
 	}
 	port := freePort(t)
 	started(t, root, port, nil, "npm", "run", "dev")
@@ -205,6 +181,72 @@ func TestWhatElseRunsNodeInTheProjectSurvives(t *testing.T) {
 		if !alive(pid) {
 			t.Errorf("process %d was stopped", pid)
 		}
+	}
+}
+
+func TestALanguageServerSurvivesThatTheDevServerStartedOrThatListensOnADevPort(t *testing.T) {
+	t.Parallel()
+	root, port := nodeProject(t), freePort(t)
+	below := waiting(t, filepath.Join(root, "below.js"), "")
+	tsserver := waiting(t, filepath.Join(root, "node_modules/typescript/lib/tsserver.js"), fmt.Sprintf(`
+const child = require('child_process').spawn(process.execPath, [%q], {stdio: 'inherit'})
+require('fs').writeFileSync('pids', process.pid + ' ' + child.pid)`, below))
+	dev := fmt.Sprintf(`require('child_process').spawn(process.execPath, [%q], {stdio: 'inherit'}); require('./server.js')`, tsserver)
+	server := started(t, root, port, nil, "node", "-e", dev)
+	var spared [2]int
+	pgtest.Eventually(t, 10*time.Second, "the language server has started its own child", func() bool {
+		text, _ := os.ReadFile(filepath.Join(root, "pids"))
+		n, _ := fmt.Sscan(string(text), &spared[0], &spared[1])
+		return n == 2
+	})
+	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
+	if err != nil || !r.OK || !slices.Equal(pids(r), []int{server.Process.Pid}) || len(r.Spared) != 1 || r.Spared[0].PID != spared[0] {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for _, pid := range spared {
+		if !alive(pid) {
+			t.Errorf("process %d was stopped", pid)
+		}
+	}
+	port = freePort(t)
+	vitest := waiting(t, filepath.Join(root, "node_modules/vitest/vitest.mjs"), "import '../../server.js'")
+	watcher := started(t, root, port, nil, "node", vitest)
+	pgtest.Eventually(t, 10*time.Second, "the test watcher listens", func() bool { return listens(port) })
+	d = deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	r, err = runbook.Stop(ctx, d, runbook.StopOptions{All: true})
+	if err != nil || len(r.Plan) != 0 || len(r.Spared) != 1 || r.Spared[0].PID != watcher.Process.Pid || !alive(watcher.Process.Pid) {
+		t.Errorf("on a dev port: %+v, %v", r, err)
+	}
+}
+
+func TestPostgreSQLAndForwardersOnADevPortAreSparedWhoeverAsks(t *testing.T) {
+	t.Parallel()
+	root := project(t)
+	for name, reason := range map[string]string{"postgres": "PostgreSQL", "docker-proxy": "container", "ssh": "forwarder"} {
+		port := freePort(t)
+		p := started(t, root, port, []string{"DBTASKS_ROLE=dev-app"}, copyOfSelf(t, root, name))
+		d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+		r, err := runbook.Stop(ctx, d, runbook.StopOptions{All: true})
+		if err != nil || len(r.Plan) != 0 || len(r.Spared) != 1 || r.Spared[0].PID != p.Process.Pid || !strings.Contains(r.Spared[0].Reason, reason) || !alive(p.Process.Pid) {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+}
+
+func TestTheNpmThatStopWasCalledThroughIsNotStopped(t *testing.T) {
+	t.Parallel()
+	root, port := nodeProject(t), freePort(t)
+	server := started(t, root, port, nil, "node", "server.js")
+	npm := exec.Command("npm", "run", "--silent", "start") // by its name a dev server
+	npm.Dir, npm.Env = root, append(npmEnv(t), fmt.Sprintf("DBTASKS_PORTS=%d", port), "SELF="+self(t))
+	said, err := npm.Output()
+	var r runbook.StopReport
+	if err != nil || json.Unmarshal(said, &r) != nil {
+		t.Fatalf("npm run start: %v: %s", err, said)
+	}
+	if !r.OK || !slices.Equal(pids(r), []int{server.Process.Pid}) || listens(port) {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -62,12 +62,17 @@ func (t Place) At() string {
 // locate finds the listener of the URL's host and port. Several hosts are
 // local only when each is: the driver may use any of them.
 func locate(ctx context.Context, url *config.URL) (Target, error) {
+	sockets, err := hostops.ReadSockets(ctx)
+	if err != nil {
+		return Target{}, fmt.Errorf("look for the listener: %w", err)
+	}
+	return locateIn(ctx, sockets, url), nil
+}
+
+func locateIn(ctx context.Context, sockets *hostops.Sockets, url *config.URL) Target {
 	var t Target
 	for i, host := range url.Hosts {
-		one, err := locateHost(ctx, host.Name, int(host.Port))
-		if err != nil {
-			return t, err
-		}
+		one := locateHost(ctx, sockets, host.Name, int(host.Port))
 		if i == 0 || !one.Local {
 			t = one
 		}
@@ -76,26 +81,22 @@ func locate(ctx context.Context, url *config.URL) (Target, error) {
 		}
 	}
 	t.Database, t.Role = url.Database, url.User
-	return t, nil
+	return t
 }
 
-func locateHost(ctx context.Context, host string, port int) (Target, error) {
+func locateHost(ctx context.Context, sockets *hostops.Sockets, host string, port int) Target {
 	t := Target{Place: Place{Host: host, Port: port}}
 	if strings.HasPrefix(host, "/") {
 		t.Local, t.Proof = true, "a Unix socket of this machine"
-		sockets, err := hostops.ReadSockets(ctx)
-		if err != nil {
-			return t, err
-		}
 		if pid, ok := sockets.UnixListener(filepath.Join(host, fmt.Sprintf(".s.PGSQL.%d", port))); ok {
 			t.Listener = listener(pid)
 		}
-		return t, nil
+		return t
 	}
 	addrs, err := resolve(ctx, host)
 	if err != nil {
 		t.Proof = "its host does not resolve to an address"
-		return t, nil
+		return t
 	}
 	for _, addr := range addrs {
 		if !hostops.LocalAddress(addr) {
@@ -103,15 +104,11 @@ func locateHost(ctx context.Context, host string, port int) (Target, error) {
 			if hostops.BridgeNetwork(addr) {
 				t.Local, t.Proof = true, fmt.Sprintf("%s lies on a container network of this machine", addr)
 			}
-			return t, nil
+			return t
 		}
 	}
-	listeners, err := hostops.Listeners(ctx)
-	if err != nil {
-		return t, fmt.Errorf("look for the listener of port %d: %w", port, err)
-	}
 	t.Proof = fmt.Sprintf("nothing listens on port %d", port)
-	for _, l := range listeners {
+	for _, l := range sockets.Listeners() {
 		if int(l.Addr.Port()) != port || !serves(l.Addr.Addr(), addrs) {
 			continue
 		}
@@ -120,7 +117,7 @@ func locateHost(ctx context.Context, host string, port int) (Target, error) {
 			break
 		}
 	}
-	return t, nil
+	return t
 }
 
 // judge takes one listener of the port into account. With several, the first

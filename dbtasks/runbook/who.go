@@ -74,9 +74,14 @@ func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
 	if err != nil {
 		return WhoReport{}, err
 	}
+	h, err := look(ctx, sessions)
+	if err != nil {
+		return WhoReport{}, err
+	}
 	slots := a.server.Slots
-	r := WhoReport{OK: true, Target: a.target, Route: a.route, Slots: slots, Usable: slots.Usable(), Free: slots.Free(), Sources: []Source{}, Sessions: []WhoSession{}}
-	return r, r.attribute(ctx, deps, sessions)
+	r := WhoReport{OK: true, Target: *a.locate(ctx, deps, h.sockets), Route: a.route, Slots: slots, Usable: slots.Usable(), Free: slots.Free(), Sessions: []WhoSession{}}
+	r.fill(h, deps.Config.Root, sessions)
+	return r, nil
 }
 
 // whenCrowded is the headline when more than half of the usable slots are
@@ -91,20 +96,12 @@ func whenCrowded(ctx context.Context, deps *Deps, conn *pgx.Conn, place Place, s
 		return ""
 	}
 	r := WhoReport{Target: Target{Place: place}, Slots: slots, Usable: slots.Usable(), Free: slots.Free()}
-	if err := r.attribute(ctx, deps, sessions); err != nil {
+	h, err := look(ctx, sessions)
+	if err != nil {
 		return ""
 	}
+	r.fill(h, deps.Config.Root, sessions)
 	return r.Headline()
-}
-
-// attribute finds the sources.
-func (r *WhoReport) attribute(ctx context.Context, deps *Deps, sessions []pgops.Session) error {
-	l, err := look(ctx)
-	if err != nil {
-		return err
-	}
-	r.fill(l, deps.Config.Root, sessions)
-	return nil
 }
 
 // host is this machine at one moment.
@@ -114,14 +111,19 @@ type host struct {
 	ports   map[int][]int // by pid: that it listens on
 }
 
-func look(ctx context.Context) (host, error) {
+// look makes one pass over the processes and one over their sockets. The
+// descriptors of PostgreSQL's own backends, most of all where there are most
+// sessions, are read only where one of these came over a Unix socket.
+func look(ctx context.Context, sessions []pgops.Session) (host, error) {
 	h := host{ports: map[int][]int{}}
 	var err error
-	if h.sockets, err = hostops.ReadSockets(ctx); err != nil {
-		return h, fmt.Errorf("look for the clients: %w", err)
-	}
 	if h.table, err = hostops.Snapshot(ctx); err != nil {
 		return h, fmt.Errorf("list the processes: %w", err)
+	}
+	overSocket := slices.ContainsFunc(sessions, func(s pgops.Session) bool { return s.ClientPort < 0 })
+	h.sockets, err = hostops.ReadSocketsBut(ctx, func(pid int) bool { return !overSocket && isBackend(h.table, pid) })
+	if err != nil {
+		return h, fmt.Errorf("look for the clients: %w", err)
 	}
 	for _, l := range h.sockets.Listeners() {
 		if port := int(l.Addr.Port()); l.PID != 0 && !slices.Contains(h.ports[l.PID], port) {
@@ -131,6 +133,15 @@ func look(ctx context.Context) (host, error) {
 	return h, nil
 }
 
+// isBackend tells whether a process is a child of PostgreSQL's own. It may be
+// wrong about what only calls itself postgres: that is then not named.
+func isBackend(table *hostops.Table, pid int) bool {
+	p, _ := table.Process(pid)
+	parent, _ := table.Process(p.PPID)
+	return p.Name == "postgres" && parent.Name == "postgres"
+}
+
+// fill finds the sources.
 func (r *WhoReport) fill(h host, root string, sessions []pgops.Session) {
 	clients := backendClients(h.sockets, r.Target.Port, sessions)
 	r.Sources = sources(h, root, sessions, clients)
