@@ -62,6 +62,17 @@ type WhoSession struct {
 // slots and ends nothing; with no slot at all it tells what sockets and process
 // titles tell.
 func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
+	// The processes are listed while the server answers. A process that starts
+	// meanwhile is looked at by itself.
+	type listing struct {
+		table *hostops.Table
+		err   error
+	}
+	listed := make(chan listing, 1)
+	go func() {
+		table, err := hostops.Snapshot(ctx)
+		listed <- listing{table, err}
+	}()
 	a, err := open(ctx, deps, openOptions{caller: "db:who"})
 	if f := AsFailure(err); f != nil && pgops.Cause(f.Code).NoSlot() {
 		return whoWithoutSession(ctx, deps, f)
@@ -74,7 +85,11 @@ func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
 	if err != nil {
 		return WhoReport{}, err
 	}
-	h, err := look(ctx, sessions)
+	processes := <-listed
+	if processes.err != nil {
+		return WhoReport{}, fmt.Errorf("list the processes: %w", processes.err)
+	}
+	h, err := lookAt(ctx, sessions, processes.table)
 	if err != nil {
 		return WhoReport{}, err
 	}
@@ -115,11 +130,16 @@ type host struct {
 // descriptors of PostgreSQL's own backends, most of all where there are most
 // sessions, are read only where one of these came over a Unix socket.
 func look(ctx context.Context, sessions []pgops.Session) (host, error) {
-	h := host{ports: map[int][]int{}}
-	var err error
-	if h.table, err = hostops.Snapshot(ctx); err != nil {
-		return h, fmt.Errorf("list the processes: %w", err)
+	table, err := hostops.Snapshot(ctx)
+	if err != nil {
+		return host{}, fmt.Errorf("list the processes: %w", err)
 	}
+	return lookAt(ctx, sessions, table)
+}
+
+func lookAt(ctx context.Context, sessions []pgops.Session, table *hostops.Table) (host, error) {
+	h := host{table: table, ports: map[int][]int{}}
+	var err error
 	overSocket := slices.ContainsFunc(sessions, func(s pgops.Session) bool { return s.ClientPort < 0 })
 	h.sockets, err = hostops.ReadSocketsBut(ctx, func(pid int) bool { return !overSocket && isBackend(h.table, pid) })
 	if err != nil {
@@ -214,6 +234,9 @@ func addOnce(list []string, s string) []string {
 // describe adds what is known of the process.
 func (src *Source) describe(table *hostops.Table, pid int, ports []int, root string) {
 	p := table.Detail(pid)
+	if _, known := table.Process(pid); !known {
+		p, _ = hostops.Find(pid) // it started after the listing; gone again: nothing is known of it
+	}
 	src.PID, src.Command, src.Dir, src.Started = pid, p.Command(), p.Dir, p.StartTime
 	src.Project, src.Ours, src.Stopped = hostops.Project(p.Dir), ofProject(p, root), p.State == hostops.Stopped
 	src.Ports = slices.Sorted(slices.Values(ports))
