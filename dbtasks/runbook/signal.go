@@ -91,6 +91,10 @@ func openBySignal(ctx context.Context, deps *Deps, target Target, cause pgops.Ca
 	for n := 1; ctx.Err() == nil; n *= 2 {
 		list, postmaster, why := idleBackends(ctx, deps, target, cause)
 		if why != "" {
+			// Another cleanup may have freed what this one wanted to.
+			if a := seize(ctx, deps, target); a != nil {
+				return a.freedBy(signalled), ""
+			}
 			return nil, fmt.Sprintf("SIGTERM to an idle backend: %s (%d signalled)", why, signalled)
 		}
 		sent := 0
@@ -102,11 +106,18 @@ func openBySignal(ctx context.Context, deps *Deps, target Target, cause pgops.Ca
 		}
 		signalled += sent
 		if a := seize(ctx, deps, target); a != nil {
-			a.route, a.freed = RouteSignal, signalled
-			return a, ""
+			return a.freedBy(signalled), ""
 		}
 	}
 	return nil, fmt.Sprintf("SIGTERM to idle backends: %d signalled, and each slot was taken again at once", signalled)
+}
+
+// freedBy notes that n backends had to be signalled to get in.
+func (a *access) freedBy(n int) *access {
+	if n > 0 {
+		a.route, a.freed = RouteSignal, n
+	}
+	return a
 }
 
 // seizeTimeout is how long a freed slot is fought for: measured, a signalled

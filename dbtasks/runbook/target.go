@@ -34,6 +34,7 @@ type Target struct {
 	Local    bool      `json:"local"`
 	Proof    string    `json:"proof"`              // why it counts as local, or why it does not
 	Listener *Listener `json:"listener,omitempty"` // null: hidden from this user, or not on this machine
+	hidden   bool      // something listens on this very machine, and whose it is can't be told
 }
 
 // Listener is the process behind the URL's host and port.
@@ -124,7 +125,7 @@ func locateHost(ctx context.Context, sockets *hostops.Sockets, host string, port
 // that is not local decides.
 func judge(t *Target, l hostops.Listener) {
 	if l.PID == 0 {
-		t.Local, t.Proof = false, "the process that listens belongs to another user, who it is can't be told before a login"
+		t.Local, t.hidden, t.Proof = false, true, "the process that listens belongs to another user, who it is can't be told before a login"
 		return
 	}
 	t.Listener = listener(l.PID)
@@ -173,13 +174,15 @@ func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 
 // prove looks for the proof that only a session gives, where the listener was
 // hidden: the backend that serves us is a process of this machine whose title
-// carries our own client port, or the server's address lies on a container
-// network of this machine.
+// carries our own client port, or the port is this machine's and the server's
+// own address lies on a container network of this machine. (Of another
+// machine's server that address proves nothing: Docker gives 172.17.0.x
+// everywhere.)
 func (t *Target) prove(server pgops.Server) {
 	if t.Local || (t.Listener != nil && t.Listener.Kind != hostops.Pooler) {
 		return
 	}
-	if server.ServerAddr.IsValid() && hostops.BridgeNetwork(server.ServerAddr) {
+	if t.hidden && server.ServerAddr.IsValid() && hostops.BridgeNetwork(server.ServerAddr) {
 		t.Local, t.Proof = true, fmt.Sprintf("the server's address %s lies on a container network of this machine", server.ServerAddr)
 		return
 	}
