@@ -156,10 +156,6 @@ func checkLimit(deps *Deps, s pgops.Server) error {
 // to know, with what was tried since.
 func openWithoutSlot(ctx context.Context, deps *Deps, target Target, o openOptions, refused error) (*access, error) {
 	deps.progress("no slot at %s: %s", target.At(), firstWords(refused))
-	if !target.Local && target.Listener != nil {
-		// Somebody else's machine: no door but the front one.
-		return nil, refused
-	}
 	a, tried := openReserved(ctx, deps, target)
 	if a != nil {
 		deps.progress("got in %s", a.route.Words())
@@ -168,15 +164,9 @@ func openWithoutSlot(ctx context.Context, deps *Deps, target Target, o openOptio
 	cause := pgops.CauseOf(refused)
 	if o.signal && cause != pgops.CausePoolerLimit {
 		if _, err := target.permit(deps, o.caller, ""); err == nil {
-			if o.dry {
-				if list, _, why := idleBackends(ctx, deps, target, cause); why == "" {
-					return nil, &dryPlan{target, list}
-				}
-			}
-			var why string
-			if a, why = openBySignal(ctx, deps, target, cause); a != nil {
-				deps.progress("got in %s", a.route.Words())
-				return a, nil
+			a, why, err := bySignal(ctx, deps, target, cause, o.dry)
+			if a != nil || err != nil {
+				return a, err
 			}
 			tried = append(tried, "tried "+why)
 		}
@@ -188,6 +178,22 @@ func openWithoutSlot(ctx context.Context, deps *Deps, target Target, o openOptio
 		f.Next = deps.Command("dev:recover") // stops this project's processes, which gives their slots back
 	}
 	return nil, f
+}
+
+// bySignal climbs the third rung, or, in a dry run, only says what it would
+// do: that is the *dryPlan. Where it can't, why says so.
+func bySignal(ctx context.Context, deps *Deps, target Target, cause pgops.Cause, dry bool) (a *access, why string, err error) {
+	if dry {
+		list, _, why := idleBackends(ctx, deps, target, cause)
+		if why == "" {
+			err = &dryPlan{target, list}
+		}
+		return nil, "SIGTERM to an idle backend: " + why, err
+	}
+	if a, why = openBySignal(ctx, deps, target, cause); a != nil {
+		deps.progress("got in %s", a.route.Words())
+	}
+	return a, why, nil
 }
 
 // dryPlan is what a dry run finds when no slot is left: it signals nobody, so

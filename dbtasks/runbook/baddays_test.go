@@ -148,3 +148,23 @@ func TestHoldersAreNamedBeforeAnythingIsEnded(t *testing.T) {
 		t.Errorf("said: %s", text)
 	}
 }
+
+func TestADryRunOfAFullServerSignalsNobodyEvenWhereNothingIsIdle(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db := s.NewDatabase()
+	busy := pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=busy"), Sessions: 17, Transaction: true})
+	fillReserved(t, s)
+	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	for _, dry := range []bool{true, false} {
+		_, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Dry: dry})
+		f := failure(t, err, "slots_full", runbook.ExitNotDone)
+		if details := strings.Join(f.Details, "\n"); maySignal(s) && !strings.Contains(details, "none is an idle one") {
+			t.Errorf("dry %v: %s", dry, details)
+		}
+	}
+	busy.Stop() // frees slots; what was there until now is in the log
+	if log := s.LogTail(1000); strings.Contains(log, "administrator command") {
+		t.Errorf("a session was ended: %s", log)
+	}
+}

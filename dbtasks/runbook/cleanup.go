@@ -96,8 +96,13 @@ func newCleanupReport(target Target, route Route, o CleanupOptions) CleanupRepor
 		Holders: []Source{}, BackBy: []Source{}}
 }
 
+// cleanupTimeout bounds a cleanup of which the server freezes half-way.
+const cleanupTimeout = 20 * time.Second
+
 // cleanup works through a session that somebody else opened.
 func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions) (CleanupReport, error) {
+	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
+	defer cancel()
 	began := time.Now()
 	end := pgops.EndOptions{Database: deps.Pool.URL().Database, Force: o.Force, Idle: o.Idle}
 	r, err := planCleanup(ctx, deps, a, o, &end)

@@ -298,6 +298,10 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 		}
 		r.deps.progress("nobody is let in: %s", err)
 	}
+	if !r.localHost(ctx) {
+		return &Failure{Exit: ExitRefused, Code: "refused_remote", Message: fmt.Sprintf("%s is not this machine: its server is not restarted from here.", r.report.Target.At()),
+			Next: "restart it there, then: " + r.deps.Command("dev:recover -restart=never -remote="+r.report.Target.Database)}
+	}
 	plan, err := r.restartPlan(ctx)
 	if err != nil {
 		return &Failure{Exit: ExitNotDone, Code: "no_restart", Message: "PostgreSQL can't be restarted from here: " + err.Error(),

@@ -54,8 +54,8 @@ func reservedDoors(deps *Deps, target Target) []door {
 	if err == nil && admin != nil {
 		return []door{{RouteAdminURL, "DBTASKS_ADMIN_URL", admin}}
 	}
-	if !target.Local && target.Listener != nil {
-		return nil
+	if !target.Local && !target.hidden {
+		return nil // another machine's, or a tunnel to one: its superuser is not ours
 	}
 	var doors []door
 	for _, host := range localHosts(deps.Pool.URL(), target.Port) {
@@ -147,12 +147,16 @@ func sameServer(ctx context.Context, conn *pgx.Conn, url *config.URL, target Tar
 	if err := conn.QueryRow(ctx, "SHOW port").Scan(&port); err != nil || port != fmt.Sprint(target.Port) {
 		return false
 	}
+	same := false
 	for _, l := range sockets.Listeners() {
-		if int(l.Addr.Port()) == target.Port && serves(l.Addr.Addr(), addrs) && l.UID != backend.UID {
-			return false
+		if int(l.Addr.Port()) == target.Port && serves(l.Addr.Addr(), addrs) {
+			if l.UID != backend.UID {
+				return false
+			}
+			same = true
 		}
 	}
-	return true
+	return same
 }
 
 // sameHost tells whether two names are one machine's: the same name, or both

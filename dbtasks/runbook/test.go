@@ -88,6 +88,14 @@ func testURL(ctx context.Context, deps *Deps, url *config.URL) (TestReport, erro
 	if url.Origin.Variable == "DIRECT_URL" {
 		r.Route = RouteDirectURL
 	}
+	// Login and query together: a server that hangs behind its login is no
+	// better than one that hangs before it.
+	limit := url.ConnectTimeout
+	if url.SocketTimeout > 0 {
+		limit = min(limit, url.SocketTimeout)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	began := time.Now()
 	s, err := freshSession(ctx, deps, url)
 	if err != nil {
