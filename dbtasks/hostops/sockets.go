@@ -135,6 +135,15 @@ func (s *Sockets) UnixClients(port int) map[int][]int {
 	return clients
 }
 
+// Has tells whether there is a connected socket, whoever holds it, at this end
+// of a connection to port. Where the end is this machine's own and there is
+// none, its owner is gone; the other end may not have noticed yet.
+func (s *Sockets) Has(local netip.AddrPort, port int) bool {
+	return slices.ContainsFunc(s.tcp, func(t tcpSocket) bool {
+		return !t.listening && t.local == local && int(t.remote.Port()) == port
+	})
+}
+
 // Listeners lists the listening TCP sockets of this machine.
 func Listeners(ctx context.Context) ([]Listener, error) {
 	s, err := ReadSockets(ctx)

@@ -183,7 +183,7 @@ func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, e
 			chosen = append(chosen, j.Session)
 		}
 	}
-	r.Holders = sources(h, deps.Config.Root, chosen, clients)
+	r.Holders = sources(h, deps.Config.Root, r.Target.Port, chosen, clients)
 	return r, nil
 }
 
@@ -247,7 +247,7 @@ func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since
 		if err != nil {
 			return err
 		}
-		r.BackBy = sources(h, deps.Config.Root, r.CameBack, backendClients(h.sockets, r.Target.Port, r.CameBack))
+		r.BackBy = sources(h, deps.Config.Root, r.Target.Port, r.CameBack, backendClients(h.sockets, r.Target.Port, r.CameBack))
 	}
 	sample, err := pgops.TakeSample(ctx, a.conn, r.Target.Database)
 	if err != nil {

@@ -206,29 +206,33 @@ func leakMain([]string) int {
 	if err != nil {
 		return 1
 	}
-	fillSlots(ctx, app, "leaking dev server", "open", "refused")
+	held := fillSlots(ctx, app, "leaking dev server", "open", "refused")
 	if admin, err := cfg.Admin(); err == nil && admin != nil {
-		fillSlots(ctx, admin, "superuser's tool", "reserved", "superuser")
+		held = append(held, fillSlots(ctx, admin, "superuser's tool", "reserved", "superuser")...)
 	}
 	fmt.Println("full")
 	_, _ = io.Copy(io.Discard, os.Stdin)
+	runtime.KeepAlive(held) // a session that nobody holds is closed by the garbage collector
 	return 0
 }
 
 // fillSlots opens sessions until the server refuses one, and says so: a line
 // with the count for each, and the refusal.
-func fillSlots(ctx context.Context, url *config.URL, application, opened, refused string) {
+func fillSlots(ctx context.Context, url *config.URL, application, opened, refused string) (held []*pgx.Conn) {
 	cfg, err := url.ConnConfig()
 	if err != nil {
-		return
+		return nil
 	}
 	cfg.RuntimeParams["application_name"] = application
 	for n := 1; n < 1000; n++ {
-		if _, err := pgx.ConnectConfig(ctx, cfg); err != nil {
+		conn, err := pgx.ConnectConfig(ctx, cfg)
+		if err != nil {
 			words, sqlstate := pgops.ServerWords(err)
 			fmt.Printf("%s %s (SQLSTATE %s)\n", refused, words, sqlstate)
-			return
+			return held
 		}
+		held = append(held, conn)
 		fmt.Printf("%s %d\n", opened, n)
 	}
+	return held
 }

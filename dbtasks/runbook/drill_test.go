@@ -13,11 +13,11 @@ func TestTheDrillFillsAServerAndRecoversIt(t *testing.T) {
 	t.Parallel()
 	pgtest.Binaries(t)
 	var lines []string
-	r, err := runbook.Drill(ctx, &runbook.Deps{Config: &config.Config{}}, runbook.DrillOptions{Slots: 12}, func(e runbook.DrillEvent) { lines = append(lines, e.Text) })
+	r, err := runbook.Drill(ctx, &runbook.Deps{Config: &config.Config{}}, runbook.DrillOptions{Slots: 100}, func(e runbook.DrillEvent) { lines = append(lines, e.Text) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.OK || r.Leaked != r.Cleanup.Ended+r.Cleanup.Freed || !strings.Contains(r.Words, "53300") || r.Leaked+r.Reserved != 12 {
+	if !r.OK || r.Leaked != r.Cleanup.Ended+r.Cleanup.Freed || !strings.Contains(r.Words, "53300") || r.Leaked+r.Reserved != 100 {
 		t.Errorf("%+v\n%s", r, strings.Join(lines, "\n"))
 	}
 	_, err = runbook.Drill(ctx, &runbook.Deps{Config: &config.Config{}}, runbook.DrillOptions{Slots: 3}, nil)

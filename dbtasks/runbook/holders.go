@@ -39,6 +39,17 @@ func backendClients(sockets *hostops.Sockets, port int, sessions []pgops.Session
 	return clients
 }
 
+// ownerGone tells whether a session's client was a process of this machine
+// that is dead: its end of the connection does not exist any more, and the
+// backend, which runs a statement, has not noticed.
+func ownerGone(sockets *hostops.Sockets, port int, s pgops.Session) bool {
+	addr, err := netip.ParseAddr(s.ClientAddr)
+	if err != nil || s.ClientPort <= 0 || !hostops.LocalAddress(addr) {
+		return false
+	}
+	return !sockets.Has(netip.AddrPortFrom(addr.Unmap(), uint16(s.ClientPort)), port)
+}
+
 // ofThisProject are the backends whose clients are running processes of this
 // project.
 func ofThisProject(h host, root string, clients map[int][]int) []int {

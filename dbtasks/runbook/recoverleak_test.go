@@ -7,8 +7,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -21,16 +23,21 @@ import (
 func init() {
 	// A dev server that listens on PORT and holds every session it can get.
 	reexec.Register("leaky-dev-server", func([]string) int {
+		var held []*pgx.Conn // else the garbage collector closes them
 		for {
-			if _, err := pgx.Connect(ctx, os.Getenv("APP_URL")); err != nil {
+			conn, err := pgx.Connect(ctx, os.Getenv("APP_URL"))
+			if err != nil {
 				break
 			}
+			held = append(held, conn)
 		}
 		if _, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT")); err != nil {
 			return 1
 		}
 		fmt.Println("listening")
-		select {}
+		<-time.After(time.Minute) // dev:recover ends it long before, or the test's clean-up
+		runtime.KeepAlive(held)
+		return 0
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/config"
@@ -34,7 +35,10 @@ type Target struct {
 	Local    bool      `json:"local"`
 	Proof    string    `json:"proof"`              // why it counts as local, or why it does not
 	Listener *Listener `json:"listener,omitempty"` // null: hidden from this user, or not on this machine
-	hidden   bool      // something listens on this very machine, and whose it is can't be told
+	// Addresses are those that the host's name resolves to, where it is several
+	// and not just this machine's loopback.
+	Addresses []string `json:"addresses,omitempty"`
+	hidden    bool     // something listens on this very machine, and whose it is can't be told
 }
 
 // Listener is the process behind the URL's host and port.
@@ -48,6 +52,9 @@ func (t Target) String() string {
 	s := fmt.Sprintf("database %q, role %q at %s", t.Database, t.Role, t.At())
 	if t.Listener != nil {
 		s += fmt.Sprintf(" (listener: %s, pid %d)", t.Listener.Name, t.Listener.PID)
+	}
+	if len(t.Addresses) > 0 {
+		s += fmt.Sprintf(" (several addresses: %s)", strings.Join(t.Addresses, ", "))
 	}
 	return s
 }
@@ -98,6 +105,11 @@ func locateHost(ctx context.Context, sockets *hostops.Sockets, host string, port
 	if err != nil {
 		t.Proof = "its host does not resolve to an address"
 		return t
+	}
+	if len(addrs) > 1 && slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !a.IsLoopback() }) {
+		for _, addr := range addrs {
+			t.Addresses = append(t.Addresses, addr.String())
+		}
 	}
 	for _, addr := range addrs {
 		if !hostops.LocalAddress(addr) {

@@ -40,6 +40,7 @@ type Source struct {
 	Started      time.Time `json:"started,omitzero"`
 	Ports        []int     `json:"ports,omitempty"` // that it listens on
 	Stopped      bool      `json:"stopped"`         // frozen (Ctrl+Z): it keeps its sessions for ever
+	Dead         bool      `json:"dead"`            // a process of this machine that is gone; the server has not noticed
 	Applications []string  `json:"applications"`
 	Roles        []string  `json:"roles"`
 	Databases    []string  `json:"databases"`
@@ -164,7 +165,7 @@ func isBackend(table *hostops.Table, pid int) bool {
 // fill finds the sources.
 func (r *WhoReport) fill(h host, root string, sessions []pgops.Session) {
 	clients := backendClients(h.sockets, r.Target.Port, sessions)
-	r.Sources = sources(h, root, sessions, clients)
+	r.Sources = sources(h, root, r.Target.Port, sessions, clients)
 	for _, s := range sessions {
 		w := WhoSession{Session: s}
 		if list := clients[s.PID]; len(list) > 0 {
@@ -176,7 +177,7 @@ func (r *WhoReport) fill(h host, root string, sessions []pgops.Session) {
 }
 
 // sources groups sessions by the process that holds them, most sessions first.
-func sources(h host, root string, sessions []pgops.Session, clients map[int][]int) []Source {
+func sources(h host, root string, port int, sessions []pgops.Session, clients map[int][]int) []Source {
 	grouped := map[string][]pgops.Session{}
 	pids := map[string]int{}
 	for _, s := range sessions {
@@ -184,12 +185,15 @@ func sources(h host, root string, sessions []pgops.Session, clients map[int][]in
 		if list := clients[s.PID]; len(list) > 0 {
 			key = fmt.Sprint(list[0])
 			pids[key] = list[0]
+		} else if ownerGone(h.sockets, port, s) {
+			key += "\x00dead"
 		}
 		grouped[key] = append(grouped[key], s)
 	}
 	list := []Source{}
 	for key, group := range grouped {
 		src := sourceOf(group)
+		src.Dead = strings.HasSuffix(key, "\x00dead")
 		if pid := pids[key]; pid != 0 {
 			src.describe(h.table, pid, h.ports[pid], root)
 		}
@@ -311,6 +315,9 @@ func (s Source) Name() string {
 		name := strings.Join(s.Applications, ", ")
 		if name == "" {
 			name = "a client without application_name"
+		}
+		if s.Dead {
+			return name + " (its process is dead, the server has not noticed)"
 		}
 		if s.Addr != "" {
 			name += " at " + s.Addr

@@ -10,10 +10,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
+
+func init() {
+	// Runs one long statement.
+	reexec.Register("report", func([]string) int {
+		conn, err := pgx.Connect(ctx, os.Getenv("APP_URL"))
+		if err != nil {
+			return 1
+		}
+		_, _ = conn.Exec(ctx, "SELECT pg_sleep(60)")
+		return 0
+	})
+}
 
 func TestWhoNamesTheLeakingProcessItsFolderAndItsCount(t *testing.T) {
 	t.Parallel()
@@ -158,5 +173,39 @@ func TestWithTitlesOffTheSocketsAloneNameTheHolders(t *testing.T) {
 	details := strings.Join(f.Details, "\n")
 	if !strings.Contains(details, "17 connections held by") || !strings.Contains(f.Next, "dev:recover") || maySignal(s) && !strings.Contains(details, "titles tell no state") {
 		t.Errorf("%s\nnext: %s", details, f.Next)
+	}
+}
+
+func TestASessionWhoseProcessIsDeadIsNamedAsSuch(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{Settings: map[string]string{"client_connection_check_interval": "0"}})
+	db := s.NewDatabase()
+	report := reexec.Command(ctx, "report")
+	report.Env = append(report.Environ(), "APP_URL="+db.URL("application_name=report"))
+	if err := report.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = report.Process.Kill(); _ = report.Wait() })
+	admin := s.Admin("postgres")
+	pgtest.Eventually(t, 5*time.Second, "the report runs", func() bool {
+		return pgtest.Count(t, admin, "application_name = 'report' AND state = 'active'") == 1
+	})
+	// The backend, which runs a statement, does not look whether anybody waits.
+	if err := report.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = report.Wait()
+	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	r, err := runbook.Who(ctx, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, src := range r.Sources {
+		if dead := strings.Join(src.Applications, ",") == "report"; src.Dead != dead {
+			t.Errorf("%+v", src)
+		}
+	}
+	if n := pgtest.Count(t, admin, "application_name = 'report'"); n != 1 {
+		t.Errorf("%d sessions of the report: the server has noticed, and the test proves nothing", n)
 	}
 }
