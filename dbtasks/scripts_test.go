@@ -25,22 +25,16 @@ func wrapped(t *testing.T) string {
 	if err != nil || len(scripts) < 4 {
 		t.Fatalf("%d scripts: %v", len(scripts), err)
 	}
-	for _, script := range scripts {
-		text, err := os.ReadFile(script)
-		if err != nil {
-			t.Fatal(err)
+	// Other processes write what is to be run: a child of a parallel test's would
+	// inherit the descriptor from us, and what is open for writing can't be run.
+	copies := exec.Command("cp", append(scripts, filepath.Join(root, "scripts"))...)
+	fake := exec.Command("sh", "-c", `printf '#!/bin/sh\necho "compiled $*"\n' > "$0" && chmod 755 "$0"`, filepath.Join(root, "bin", "dbtasks"))
+	for _, cmd := range []*exec.Cmd{copies, fake} {
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v: %s", cmd.Args, err, out)
 		}
-		write(t, filepath.Join(root, "scripts", filepath.Base(script)), string(text), 0o755)
 	}
-	write(t, filepath.Join(root, "bin", "dbtasks"), "#!/bin/sh\necho \"compiled $*\"\npwd\n", 0o755)
 	return root
-}
-
-func write(t *testing.T, path, text string, mode os.FileMode) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), mode); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // script runs a wrapper from another folder, as npm would from anywhere.
@@ -82,7 +76,9 @@ func TestTheWrappersDoNotUseACompiledRunbookOlderThanItsSources(t *testing.T) {
 	t.Parallel()
 	root := wrapped(t)
 	source := filepath.Join(root, "magefiles", "magefile.go")
-	write(t, source, "package main\n", 0o644)
+	if err := os.WriteFile(source, []byte("package main\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	newer := time.Now().Add(time.Hour)
 	if err := os.Chtimes(source, newer, newer); err != nil {
 		t.Fatal(err)

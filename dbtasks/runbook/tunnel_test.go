@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -47,13 +48,11 @@ func init() {
 func forwarder(t *testing.T, name, to string) (port, pid int) {
 	t.Helper()
 	cmd := reexec.Command(ctx, "forwarder", to)
-	text, err := os.ReadFile(cmd.Path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, text, 0o755); err != nil {
-		t.Fatal(err)
+	// Another process writes it: a child of a parallel test's would inherit the
+	// descriptor from us, and what is open for writing can't be run (ETXTBSY).
+	if out, err := exec.Command("cp", cmd.Path, path).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v: %s", err, out)
 	}
 	cmd.Path, cmd.Args[0] = path, name
 	in, err := cmd.StdinPipe()
