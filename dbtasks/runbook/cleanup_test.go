@@ -2,6 +2,7 @@ package runbook_test
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/user"
@@ -193,27 +194,16 @@ func TestATunnelOnLocalhostIsNotLocalUnlessItsDatabaseIsNamed(t *testing.T) {
 // test process is the listener, and it is no PostgreSQL.
 func tunnel(t *testing.T, to string) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", to)
-			if err != nil {
-				_ = in.Close()
-				continue
-			}
-			go func() { _, _ = out.(*net.TCPConn).ReadFrom(in); _ = out.Close() }()
-			go func() { _, _ = in.(*net.TCPConn).ReadFrom(out); _ = in.Close() }()
+	return listenAnd(t, func(in net.Conn) {
+		out, err := net.Dial("tcp", to)
+		if err != nil {
+			_ = in.Close()
+			return
 		}
-	}()
-	return l.Addr().(*net.TCPAddr).Port
+		go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
+		_, _ = io.Copy(in, out)
+		_ = in.Close()
+	})
 }
 
 func TestAPoolLimitAboveWhatTheServerCanGiveIsRefusedBeforeAnythingIsEnded(t *testing.T) {

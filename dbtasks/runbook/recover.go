@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
 
@@ -128,6 +127,12 @@ func (r *recovery) plan(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.o.Restart == RestartAlways {
+		// Found out before the dev server is stopped for nothing.
+		if _, err := r.restartPlan(ctx); err != nil {
+			return r.noRestart(err)
+		}
+	}
 	stop, err := planStop(ctx, r.deps, StopOptions{})
 	if err != nil {
 		return err
@@ -210,200 +215,4 @@ func (r *recovery) restartPlan(ctx context.Context) (pgserver.Restart, error) {
 		}
 	}
 	return pgserver.PlanRestart(pm, r.deps.Config.RestartCommand)
-}
-
-func (r *recovery) apply(ctx context.Context) error {
-	steps := []func(context.Context, *Step) error{r.stop, r.restart, r.cleanup, r.test, r.start}
-	for i, do := range steps {
-		s := &r.report.Steps[i]
-		if s.Status == StepSkipped {
-			r.emit(*s)
-			continue
-		}
-		began := time.Now()
-		err := do(ctx, s)
-		s.TookMS = time.Since(began).Milliseconds()
-		if err == nil && s.Status == StepPlanned {
-			s.Status = StepDone
-		}
-		if err != nil {
-			s.Status = StepFailed
-			if s.Result == "" {
-				s.Result = err.Error()
-			}
-		}
-		if s.Name != "start" || err != nil {
-			r.emit(*s)
-		}
-		if err != nil {
-			return r.stoppedAt(i, err)
-		}
-	}
-	r.report.OK = true
-	return nil
-}
-
-// stoppedAt is the failure of a step: what is done, what is not, what next.
-func (r *recovery) stoppedAt(i int, err error) error {
-	f := AsFailure(err)
-	done, not := "", ""
-	for j, s := range r.report.Steps {
-		switch {
-		case j < i && s.Status == StepDone:
-			done += " " + s.Name
-		case j >= i && s.Status != StepSkipped:
-			not += " " + s.Name
-		}
-	}
-	if done == "" {
-		done = " nothing"
-	}
-	out := *f
-	out.Message = fmt.Sprintf("Recovery stopped at %q: %s", r.report.Steps[i].Name, f.Message)
-	out.Details = append([]string{"done:" + done, "not done:" + not}, f.Details...)
-	if out.Exit == ExitRefused && i > 0 {
-		out.Exit = ExitNotDone // something was touched
-	}
-	if out.Next == "" {
-		out.Next = r.deps.Command("dev:recover")
-	}
-	return &out
-}
-
-func (r *recovery) stop(ctx context.Context, s *Step) error {
-	stopped, err := Stop(ctx, r.deps, StopOptions{})
-	if err != nil {
-		return err
-	}
-	r.report.Stop = &stopped
-	s.Result = fmt.Sprintf("%d processes gone", stopped.Gone)
-	if !stopped.OK {
-		left := stopped.Left[0]
-		return &Failure{Exit: ExitNotDone, Code: "not_stopped", Message: fmt.Sprintf("%s could not be stopped: %s.", describe(left.StopItem), left.Detail), Next: r.deps.Command("dev:stop")}
-	}
-	return nil
-}
-
-// restart gets in, or restarts the server so that somebody can.
-func (r *recovery) restart(ctx context.Context, s *Step) error {
-	if r.o.Restart == RestartAuto {
-		a, err := open(ctx, r.deps, openOptions{caller: "dev:recover", remote: r.o.Remote, harm: true, signal: true})
-		if err == nil {
-			r.entry = a
-			s.Status, s.Result = StepSkipped, "not needed: got in "+a.route.Words()
-			return nil
-		}
-		if !restartHelps(err) {
-			return err
-		}
-		r.deps.progress("nobody is let in: %s", err)
-	}
-	if !r.localHost(ctx) {
-		return &Failure{Exit: ExitRefused, Code: "refused_remote", Message: fmt.Sprintf("%s is not this machine: its server is not restarted from here.", r.report.Target.At()),
-			Next: "restart it there, then: " + r.deps.Command("dev:recover -restart=never -remote="+r.report.Target.Database)}
-	}
-	plan, err := r.restartPlan(ctx)
-	if err != nil {
-		return &Failure{Exit: ExitNotDone, Code: "no_restart", Message: "PostgreSQL can't be restarted from here: " + err.Error(),
-			Next: `restart it your way, then: ` + r.deps.Command("dev:recover -restart=never") + ` (or set DBTASKS_RESTART_COMMAND in .env)`, Err: err}
-	}
-	if err := r.restartPermitted(ctx); err != nil {
-		return err
-	}
-	r.deps.progress("restarting PostgreSQL: %s", plan.Describe())
-	r.deps.Pool.Close()
-	if err := plan.Apply(ctx, r.deps.Progress); err != nil {
-		return &Failure{Exit: ExitNotDone, Code: "restart_failed", Message: "PostgreSQL was not restarted: " + err.Error(), Next: plan.Describe(), Err: err}
-	}
-	if err := r.awaitLogin(ctx); err != nil {
-		return err
-	}
-	s.Result = "restarted, and lets a login in"
-	return nil
-}
-
-// restartHelps tells whether a restart may mend what kept us out. A wrong
-// password or a wrong host it can't.
-func restartHelps(err error) bool {
-	f := AsFailure(err)
-	c := pgops.Cause(f.Code)
-	return c.Passing()
-}
-
-// restartPermitted: a restart ends every session of every database of the
-// server, so it must be this machine's own, -remote or not.
-func (r *recovery) restartPermitted(ctx context.Context) error {
-	if r.deps.Config.RestartCommand != "" {
-		return nil // the user named the command for this project
-	}
-	target, err := locate(ctx, r.deps.Pool.URL())
-	if err != nil {
-		return err
-	}
-	_, err = target.permit(r.deps, "dev:recover", "")
-	return err
-}
-
-// restartTimeout bounds the wait for the first login after a restart; a server
-// that replays its log may need it.
-const restartTimeout = 30 * time.Second
-
-func (r *recovery) awaitLogin(ctx context.Context) error {
-	err := pgops.Retry(ctx, restartTimeout, func(ctx context.Context) error {
-		c, err := r.deps.Pool.Acquire(ctx)
-		if err == nil {
-			c.Release()
-		}
-		return err
-	})
-	if err != nil {
-		return loginFailure(r.deps, r.deps.Pool.URL(), err)
-	}
-	return nil
-}
-
-func (r *recovery) cleanup(ctx context.Context, s *Step) error {
-	o := CleanupOptions{Force: true, Remote: r.o.Remote, Caller: "dev:recover"}
-	a := r.entry
-	if a == nil {
-		var err error
-		if a, err = open(ctx, r.deps, openOptions{caller: "dev:recover", remote: r.o.Remote, harm: true, signal: true}); err != nil {
-			return err
-		}
-		r.entry = a
-	}
-	clean, err := cleanup(ctx, r.deps, a, o)
-	r.close()
-	if err != nil {
-		return err
-	}
-	r.report.Cleanup = &clean
-	s.Result = fmt.Sprintf("%d of %d sessions ended, %d came back, %d of %d usable slots free", clean.Ended, len(clean.Plan), len(clean.CameBack), clean.Free, clean.Usable)
-	if !clean.OK && len(clean.LeftOver) > 0 {
-		return &Failure{Exit: ExitNotDone, Code: "left_over", Message: fmt.Sprintf("%d sessions did not end within 5 s (frozen, or ending a long transaction).", len(clean.LeftOver)),
-			Next: r.deps.Command("dev:recover -restart=always")}
-	}
-	return nil
-}
-
-func (r *recovery) test(ctx context.Context, s *Step) error {
-	t, err := Test(ctx, r.deps, TestOptions{})
-	if err != nil {
-		return err
-	}
-	r.report.Test = &t
-	s.Result = fmt.Sprintf("logged in as %q in %.0f ms, %d of %d usable slots in use", t.Target.Role, t.LoginMS, t.Slots.Used, t.Usable)
-	return nil
-}
-
-func (r *recovery) start(ctx context.Context, s *Step) error {
-	r.report.TookMS = time.Since(r.began).Milliseconds()
-	started := StartReport{Left: []StopItem{}}
-	r.report.Started = &started
-	err := run(ctx, r.deps, StartOptions{Guard: r.o.Guard, Stdin: r.o.Stdin, Stdout: r.o.Stdout, Stderr: r.o.Stderr}, &started)
-	if err == nil && !started.OK && ctx.Err() == nil {
-		err = &Failure{Exit: started.ExitCode, Code: "dev_exit", Message: fmt.Sprintf("the dev server ended with exit code %d.", started.ExitCode), Next: r.deps.Command("dev:start")}
-	}
-	s.Result = fmt.Sprintf("ran on port %d", started.Port)
-	return err
 }

@@ -156,3 +156,15 @@ func TestRecoverRefusesAnotherMachinesServerBeforeItTouchesAnything(t *testing.T
 		t.Errorf("steps %v", steps)
 	}
 }
+
+func TestRecoverStopsNothingWhereTheRestartThatIsAskedForIsNotKnown(t *testing.T) {
+	t.Parallel()
+	root, port := nodeProject(t), freePort(t)
+	started(t, root, port, nil, "node", "server.js")
+	d := deps(t, root, "DATABASE_URL=postgresql://app:x@127.0.0.1:"+strconv.Itoa(freePort(t))+"/shop?connection_limit=5", "DBTASKS_PORTS="+strconv.Itoa(port))
+	_, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAlways})
+	f := failure(t, err, "no_restart", runbook.ExitNotDone)
+	if len(steps) != 0 || !listens(port) || !strings.Contains(f.Next, "DBTASKS_RESTART_COMMAND") {
+		t.Errorf("steps %v, listens %v, next %q", steps, listens(port), f.Next)
+	}
+}
