@@ -90,8 +90,10 @@ func TestTwoCleanupsOfAFullServerAtOnceBothGetInAndLeaveNothing(t *testing.T) {
 	for range 2 {
 		d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
 		wg.Go(func() {
-			if r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{}); err != nil || !r.OK {
-				t.Errorf("%+v, %v", r, err)
+			if r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{}); err != nil {
+				t.Errorf("%v\n%s", err, strings.Join(runbook.AsFailure(err).Details, "\n"))
+			} else if !r.OK {
+				t.Errorf("%+v", r)
 			}
 		})
 	}

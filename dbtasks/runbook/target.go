@@ -97,7 +97,9 @@ func locateHost(ctx context.Context, sockets *hostops.Sockets, host string, port
 	if strings.HasPrefix(host, "/") {
 		t.Local, t.Proof = true, "a Unix socket of this machine"
 		if pid, ok := sockets.UnixListener(filepath.Join(host, fmt.Sprintf(".s.PGSQL.%d", port))); ok {
-			t.Listener = listener(pid)
+			if p, err := hostops.Find(pid); err == nil {
+				t.Listener = &Listener{PID: pid, Name: p.Name, Kind: hostops.KindOf(p)}
+			}
 		}
 		return t
 	}
@@ -121,10 +123,7 @@ func locateHost(ctx context.Context, sockets *hostops.Sockets, host string, port
 		}
 	}
 	t.Proof = fmt.Sprintf("nothing listens on port %d", port)
-	for _, l := range sockets.Listeners() {
-		if int(l.Addr.Port()) != port || !serves(l.Addr.Addr(), addrs) {
-			continue
-		}
+	for _, l := range listenersOn(sockets, port, addrs) {
 		judge(&t, l)
 		if !t.Local {
 			break
@@ -133,31 +132,47 @@ func locateHost(ctx context.Context, sockets *hostops.Sockets, host string, port
 	return t
 }
 
+// listenersOn are the processes that listen on a port of these addresses, the
+// zero Process for one that is hidden from this user. A
+// server's child that has just been forked holds its parent's socket for a
+// moment: the parent is the listener.
+func listenersOn(sockets *hostops.Sockets, port int, addrs []netip.Addr) []hostops.Process {
+	var list []hostops.Process
+	pids := map[int]bool{}
+	for _, l := range sockets.Listeners() {
+		if int(l.Addr.Port()) == port && serves(l.Addr.Addr(), addrs) {
+			pids[l.PID] = true
+		}
+	}
+	for pid := range pids {
+		if pid == 0 {
+			list = append(list, hostops.Process{})
+			continue
+		}
+		if p, err := hostops.Find(pid); err == nil && (p.PPID == 0 || !pids[p.PPID]) { // else it is gone, or such a child
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
 // judge takes one listener of the port into account. With several, the first
 // that is not local decides.
-func judge(t *Target, l hostops.Listener) {
-	if l.PID == 0 {
+func judge(t *Target, p hostops.Process) {
+	pid := p.PID
+	if pid == 0 {
 		t.Local, t.hidden, t.Proof = false, true, "the process that listens belongs to another user, who it is can't be told before a login"
 		return
 	}
-	t.Listener = listener(l.PID)
+	t.Listener = &Listener{PID: pid, Name: p.Name, Kind: hostops.KindOf(p)}
 	switch t.Listener.Kind {
 	case hostops.Postgres:
-		t.Local, t.Proof = true, fmt.Sprintf("PostgreSQL listens there on this machine (pid %d)", l.PID)
+		t.Local, t.Proof = true, fmt.Sprintf("PostgreSQL listens there on this machine (pid %d)", pid)
 	case hostops.Forwarder:
-		t.Local, t.Proof = true, fmt.Sprintf("a container of this machine publishes the port (%s, pid %d)", t.Listener.Name, l.PID)
+		t.Local, t.Proof = true, fmt.Sprintf("a container of this machine publishes the port (%s, pid %d)", t.Listener.Name, pid)
 	default:
-		t.Local, t.Proof = false, fmt.Sprintf("%s (pid %d) listens there, which is no PostgreSQL of this machine", t.Listener.Name, l.PID)
+		t.Local, t.Proof = false, fmt.Sprintf("%s (pid %d) listens there, which is no PostgreSQL of this machine", t.Listener.Name, pid)
 	}
-}
-
-// listener describes the process that listens; nil when it is gone.
-func listener(pid int) *Listener {
-	p, err := hostops.Find(pid)
-	if err != nil {
-		return nil
-	}
-	return &Listener{PID: pid, Name: p.Name, Kind: hostops.KindOf(p)}
 }
 
 // serves tells whether a listener bound to bound answers one of the addresses.
