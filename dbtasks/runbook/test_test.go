@@ -2,6 +2,7 @@ package runbook_test
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func TestEveryCauseOfAFailedLoginIsToldApart(t *testing.T) {
 	pgtest.Connect(t, s.URL("few", "x", db.Name))
 	pgtest.Connect(t, s.URL("small_user", "x", "small"))
 	refused := freePort(t)
-	silent := listenAnd(t, func(c net.Conn) { select {} })
+	silent := listenAnd(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	http := listenAnd(t, func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")); _ = c.Close() })
 	closing := listenAnd(t, func(c net.Conn) { _ = c.Close() })
 	url := func(role, password, database, params string) string {
