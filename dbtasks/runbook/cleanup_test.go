@@ -115,8 +115,45 @@ func TestALeakThatReconnectsAsFastAsItCanDoesNotKeepUsOut(t *testing.T) {
 	t.Parallel()
 	s := pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 12})
 	db := s.NewDatabase()
-	stop := make(chan struct{})
-	done := make(chan struct{})
+	reconnecting(t, db)
+	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
+	var r runbook.CleanupReport
+	pgtest.Eventually(t, 10*time.Second, "a cleanup sees who came back", func() bool {
+		var err error
+		if r, err = runbook.Cleanup(ctx, d, runbook.CleanupOptions{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		return r.Ended > 0 && len(r.CameBack) > 0
+	})
+	if r.CameBack[0].ApplicationName != "leak" || r.Next == "" || len(r.BackBy) == 0 || r.BackBy[0].PID != os.Getpid() {
+		t.Errorf("came back %+v, by %+v, next %q", r.CameBack[0], r.BackBy, r.Next)
+	}
+}
+
+func TestALeakThatReconnectsDoesNotKeepUsOutOfAServerWithoutAnySlot(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	if !maySignal(s) {
+		t.Skip("only root or the server's account may signal a backend")
+	}
+	db := s.NewDatabase()
+	reconnecting(t, db)
+	fillReserved(t, s)
+	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, strings.Join(runbook.AsFailure(err).Details, "\n"))
+	}
+	if r.Route != runbook.RouteSignal || r.Freed < 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// reconnecting fills the server with sessions that are opened again as soon as
+// they are ended, until the test ends.
+func reconnecting(t *testing.T, db pgtest.Database) {
+	t.Helper()
+	stop, done := make(chan struct{}), make(chan struct{})
 	conns, _ := db.Fill("leak")
 	go func() {
 		defer close(done)
@@ -142,20 +179,6 @@ func TestALeakThatReconnectsAsFastAsItCanDoesNotKeepUsOut(t *testing.T) {
 			_ = c.Close(ctx)
 		}
 	})
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pgtest.Eventually(t, 10*time.Second, "a cleanup sees who came back", func() bool {
-		if r, err = runbook.Cleanup(ctx, d, runbook.CleanupOptions{Force: true}); err != nil {
-			t.Fatal(err)
-		}
-		return r.Ended > 0 && len(r.CameBack) > 0
-	})
-	if r.CameBack[0].ApplicationName != "leak" || r.Next == "" {
-		t.Errorf("came back %+v, next %q", r.CameBack[0], r.Next)
-	}
 }
 
 func TestATunnelOnLocalhostIsNotLocalUnlessItsDatabaseIsNamed(t *testing.T) {
