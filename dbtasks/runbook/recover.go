@@ -95,7 +95,8 @@ func Recover(ctx context.Context, deps *Deps, o RecoverOptions, planned func(Rec
 		report.OK = true
 		return report, nil
 	}
-	return report, r.apply(ctx)
+	err := r.apply(ctx) // before the return: Go does not say that report is read after the call
+	return report, err
 }
 
 func (r *recovery) close() {

@@ -62,7 +62,8 @@ func Start(ctx context.Context, deps *Deps, o StartOptions) (StartReport, error)
 	if _, err := Test(ctx, deps, TestOptions{}); err != nil {
 		return r, err
 	}
-	return r, run(ctx, deps, o, &r)
+	err = run(ctx, deps, o, &r) // before the return: Go does not say that r is read after the call
+	return r, err
 }
 
 // cleanupLine is what the cleanup before a start did, in a line. A server that

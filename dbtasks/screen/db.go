@@ -49,10 +49,10 @@ func (p *Printer) Cleanup(r runbook.CleanupReport) {
 	case !r.OK:
 		p.outcome(false, "Ended %d of %s of database %q: %d left over, %d refused; %d of %d usable slots are free.",
 			r.Ended, plural(len(r.Plan)+len(r.Refused), kind), r.Target.Database, len(r.LeftOver), len(r.Refused), r.Free, r.Usable)
-	case len(r.Plan) == 0:
+	case len(r.Plan) == 0 && r.Freed == 0:
 		p.outcome(true, "No %s of database %q to end; %d of %d usable slots are free.", kind, r.Target.Database, r.Free, r.Usable)
 	default:
-		p.outcome(true, "Ended %s of database %q, all gone; %d of %d usable slots are free.", plural(r.Ended, kind), r.Target.Database, r.Free, r.Usable)
+		p.outcome(true, "Ended %s of database %q, all gone; %d of %d usable slots are free.", plural(r.Ended+r.Freed, kind), r.Target.Database, r.Free, r.Usable)
 	}
 	p.line("  found %d, ended %d, spared %d, refused %d, came back %d, left over %d; %s, %d ms",
 		r.Found, r.Ended, len(r.Spared), len(r.Refused), len(r.CameBack), len(r.LeftOver), r.Route.Words(), r.ElapsedMS)
