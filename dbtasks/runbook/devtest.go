@@ -45,18 +45,8 @@ func DevTest(ctx context.Context, deps *Deps, stdin, stdout, stderr *os.File) (D
 	if err != nil {
 		return r, &Failure{Exit: ExitNotDone, Code: "run", Message: fmt.Sprintf("The tests could not be run: %v", err), Next: deps.Command("dev:test"), Err: err}
 	}
-	after, err := sessionsNow(context.WithoutCancel(ctx), deps)
-	if err != nil {
+	if r.Sessions, err = leftSince(context.WithoutCancel(ctx), deps, before); err != nil {
 		return r, err
-	}
-	known := map[pgops.SessionID]bool{}
-	for _, s := range before {
-		known[s.ID()] = true
-	}
-	for _, s := range after {
-		if !known[s.ID()] && s.ApplicationName != pgops.ApplicationName {
-			r.Sessions = append(r.Sessions, s)
-		}
 	}
 	r.OK = r.ExitCode == 0
 	return r, nil
@@ -70,4 +60,33 @@ func sessionsNow(ctx context.Context, deps *Deps) ([]pgops.Session, error) {
 	}
 	defer c.Release()
 	return pgops.Sessions(ctx, c.Conn(), deps.Pool.URL().Database)
+}
+
+// settleTime is how long sessions may take to end with their process:
+// measured, 20 to 130 ms.
+const settleTime = time.Second
+
+// leftSince lists the sessions that are not among before and stay.
+func leftSince(ctx context.Context, deps *Deps, before []pgops.Session) ([]pgops.Session, error) {
+	known := map[pgops.SessionID]bool{}
+	for _, s := range before {
+		known[s.ID()] = true
+	}
+	deadline := time.Now().Add(settleTime)
+	for {
+		after, err := sessionsNow(ctx, deps)
+		if err != nil {
+			return nil, err
+		}
+		left := []pgops.Session{}
+		for _, s := range after {
+			if !known[s.ID()] && s.ApplicationName != pgops.ApplicationName {
+				left = append(left, s)
+			}
+		}
+		if len(left) == 0 || time.Now().After(deadline) {
+			return left, nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
