@@ -4,6 +4,7 @@ package runbook_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -146,6 +147,8 @@ func started(t *testing.T, dir string, port int, env []string, args ...string) *
 	if err != nil {
 		t.Fatal(err)
 	}
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +171,7 @@ func started(t *testing.T, dir string, port int, env []string, args ...string) *
 	select {
 	case <-listening:
 	case <-gone:
-		t.Fatalf("%v ended at once", args)
+		t.Fatalf("%v ended at once: %v\n%s", args, cmd.ProcessState, &complaints)
 	case <-time.After(20 * time.Second):
 		t.Fatalf("%v does not listen", args)
 	}

@@ -73,7 +73,7 @@ func TestRecoverFreesAFullServerWithoutARestartAndInOrder(t *testing.T) {
 // servers on this machine are none of a test's business.
 func ports(t *testing.T) string {
 	t.Helper()
-	return strconv.Itoa(freePort(t))
+	return strconv.Itoa(pgtest.FreePort(t))
 }
 
 func TestRecoverRestartsAServerThatIsFrozenOutOfReach(t *testing.T) {
@@ -159,9 +159,9 @@ func TestRecoverRefusesAnotherMachinesServerBeforeItTouchesAnything(t *testing.T
 
 func TestRecoverStopsNothingWhereTheRestartThatIsAskedForIsNotKnown(t *testing.T) {
 	t.Parallel()
-	root, port := nodeProject(t), freePort(t)
+	root, port := nodeProject(t), pgtest.FreePort(t)
 	started(t, root, port, nil, "node", "server.js")
-	d := deps(t, root, "DATABASE_URL=postgresql://app:x@127.0.0.1:"+strconv.Itoa(freePort(t))+"/shop?connection_limit=5", "DBTASKS_PORTS="+strconv.Itoa(port))
+	d := deps(t, root, "DATABASE_URL=postgresql://app:x@127.0.0.1:"+strconv.Itoa(pgtest.FreePort(t))+"/shop?connection_limit=5", "DBTASKS_PORTS="+strconv.Itoa(port))
 	_, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAlways})
 	f := failure(t, err, "no_restart", runbook.ExitNotDone)
 	if len(steps) != 0 || !listens(port) || !strings.Contains(f.Next, "DBTASKS_RESTART_COMMAND") {

@@ -48,7 +48,7 @@ func TestRecoverStopsThisProjectsLeakWhereNoBackendCanBeSignalled(t *testing.T) 
 	s := pgtest.Start(t, pgserver.DisposableOptions{Settings: map[string]string{"update_process_title": "off"}})
 	db, other := s.NewDatabase(), s.NewDatabase()
 	other.Open(2, "elsewhere")
-	root, port := nodeProject(t), freePort(t)
+	root, port := nodeProject(t), pgtest.FreePort(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func TestStartSparesTheProjectsOwnSessionsAndPassesTheExitCodeOn(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, ".env"), []byte("FROM_DOTENV=yes\nDATABASE_URL='"+db.URL("connection_limit=5")+"'\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
+	port := pgtest.FreePort(t)
 	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
 	o, out := quiet(t, runbook.StartOptions{Command: `echo "port=$PORT app=$PGAPPNAME dotenv=$FROM_DOTENV url=$DATABASE_URL"; exit 7`})
 	r, err := runbook.Start(ctx, d, o)
@@ -68,7 +68,7 @@ func TestStartSparesTheProjectsOwnSessionsAndPassesTheExitCodeOn(t *testing.T) {
 }
 
 func TestAStaleServerIsNamedAndReplacedOnlyWhenAsked(t *testing.T) {
-	root, port := nodeProject(t), freePort(t)
+	root, port := nodeProject(t), pgtest.FreePort(t)
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	stale := started(t, root, port, nil, "node", "server.js")
@@ -87,7 +87,7 @@ func TestAStaleServerIsNamedAndReplacedOnlyWhenAsked(t *testing.T) {
 }
 
 func TestTheGuardWarnsOnceAndNoSessionIsLeftWhenTheRunIsCancelled(t *testing.T) {
-	root, port := project(t), freePort(t)
+	root, port := project(t), pgtest.FreePort(t)
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	devEnv(t, root, db)
@@ -141,7 +141,7 @@ func TestTheGuardWarnsOnceAndNoSessionIsLeftWhenTheRunIsCancelled(t *testing.T) 
 }
 
 func TestNpmRunDevIsEndedAsAWholeWhenTheRunIsCancelled(t *testing.T) {
-	root, port := nodeProject(t), freePort(t)
+	root, port := nodeProject(t), pgtest.FreePort(t)
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	d := deps(t, root, "DATABASE_URL="+s.NewDatabase().URL("connection_limit=5"), fmt.Sprintf("DBTASKS_PORTS=%d", port))
 	o, _ := quiet(t, runbook.StartOptions{})

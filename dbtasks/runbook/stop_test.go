@@ -31,7 +31,7 @@ func pids(r runbook.StopReport) (list []int) {
 
 func TestStopEndsTheServerWithTheNpmAndShellAboveIt(t *testing.T) {
 	t.Parallel()
-	root, port := nodeProject(t), freePort(t)
+	root, port := nodeProject(t), pgtest.FreePort(t)
 	npm := started(t, root, port, nil, "npm", "run", "dev")
 	client, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)) // a browser, and it is this very process
 	if err != nil {
@@ -63,7 +63,7 @@ func TestStopEndsTheServerWithTheNpmAndShellAboveIt(t *testing.T) {
 
 func TestAnOrphanThatNpmLeftBehindIsFoundAndStopped(t *testing.T) {
 	t.Parallel()
-	root, port := nodeProject(t), freePort(t)
+	root, port := nodeProject(t), pgtest.FreePort(t)
 	npm := started(t, root, port, nil, "npm", "run", "dev")
 	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
 	dry, err := runbook.Stop(ctx, d, runbook.StopOptions{Dry: true})
@@ -102,7 +102,7 @@ func TestAFrozenServerEndsByItselfAndAStubbornOneIsKilledAfterTheGrace(t *testin
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			root, port := nodeProject(t), freePort(t)
+			root, port := nodeProject(t), pgtest.FreePort(t)
 			server := started(t, root, port, c.env, "node", "server.js")
 			if c.frozen {
 				if err := server.Process.Signal(syscall.SIGSTOP); err != nil {
@@ -121,7 +121,7 @@ func TestAFrozenServerEndsByItselfAndAStubbornOneIsKilledAfterTheGrace(t *testin
 
 func TestAnotherProjectsServerIsLeftAloneUnlessAllIsAsked(t *testing.T) {
 	t.Parallel()
-	root, other, port := nodeProject(t), nodeProject(t), freePort(t)
+	root, other, port := nodeProject(t), nodeProject(t), pgtest.FreePort(t)
 	server := started(t, other, port, nil, "node", "server.js")
 	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
 	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
@@ -138,7 +138,7 @@ func TestAnotherProjectsServerIsLeftAloneUnlessAllIsAsked(t *testing.T) {
 
 func TestAClientOfThePortSurvivesAlsoInTheProjectsFolder(t *testing.T) {
 	t.Parallel()
-	root, port := nodeProject(t), freePort(t)
+	root, port := nodeProject(t), pgtest.FreePort(t)
 	started(t, root, port, nil, "node", "server.js")
 	client := started(t, root, port, nil, "node", "-e", `require('net').connect(+process.env.PORT, '127.0.0.1', () => console.log('listening')).on('error', () => {}); setInterval(() => {}, 1000)`)
 	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
@@ -170,7 +170,7 @@ func TestWhatElseRunsNodeInTheProjectSurvives(t *testing.T) {
 	for _, script := range []string{"node_modules/typescript/lib/tsserver.js", "node_modules/vitest/vitest.mjs", "node_modules/svelte-language-server/bin/server.js", "scripts/dev/agent.js"} {
 		bystanders = append(bystanders, started(t, root, 0, nil, "node", waiting(t, filepath.Join(root, script), "")).Process.Pid)
 	}
-	port := freePort(t)
+	port := pgtest.FreePort(t)
 	started(t, root, port, nil, "npm", "run", "dev")
 	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
 	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
@@ -186,7 +186,7 @@ func TestWhatElseRunsNodeInTheProjectSurvives(t *testing.T) {
 
 func TestALanguageServerSurvivesThatTheDevServerStartedOrThatListensOnADevPort(t *testing.T) {
 	t.Parallel()
-	root, port := nodeProject(t), freePort(t)
+	root, port := nodeProject(t), pgtest.FreePort(t)
 	below := waiting(t, filepath.Join(root, "below.js"), "")
 	tsserver := waiting(t, filepath.Join(root, "node_modules/typescript/lib/tsserver.js"), fmt.Sprintf(`
 const child = require('child_process').spawn(process.execPath, [%q], {stdio: 'inherit'})
@@ -209,7 +209,7 @@ require('fs').writeFileSync('pids', process.pid + ' ' + child.pid)`, below))
 			t.Errorf("process %d was stopped", pid)
 		}
 	}
-	port = freePort(t)
+	port = pgtest.FreePort(t)
 	vitest := waiting(t, filepath.Join(root, "node_modules/vitest/vitest.mjs"), "import '../../server.js'")
 	watcher := started(t, root, port, nil, "node", vitest)
 	pgtest.Eventually(t, 10*time.Second, "the test watcher listens", func() bool { return listens(port) })
@@ -224,7 +224,7 @@ func TestPostgreSQLAndForwardersOnADevPortAreSparedWhoeverAsks(t *testing.T) {
 	t.Parallel()
 	root := project(t)
 	for name, reason := range map[string]string{"postgres": "PostgreSQL", "docker-proxy": "container", "ssh": "forwarder"} {
-		port := freePort(t)
+		port := pgtest.FreePort(t)
 		p := started(t, root, port, []string{"DBTASKS_ROLE=dev-app"}, copyOfSelf(t, root, name))
 		d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
 		r, err := runbook.Stop(ctx, d, runbook.StopOptions{All: true})
@@ -236,7 +236,7 @@ func TestPostgreSQLAndForwardersOnADevPortAreSparedWhoeverAsks(t *testing.T) {
 
 func TestTheNpmThatStopWasCalledThroughIsNotStopped(t *testing.T) {
 	t.Parallel()
-	root, port := nodeProject(t), freePort(t)
+	root, port := nodeProject(t), pgtest.FreePort(t)
 	server := started(t, root, port, nil, "node", "server.js")
 	npm := exec.Command("npm", "run", "--silent", "start") // by its name a dev server
 	npm.Dir, npm.Env = root, append(npmEnv(t), fmt.Sprintf("DBTASKS_PORTS=%d", port), "SELF="+self(t))

@@ -45,7 +45,7 @@ func TestEveryCauseOfAFailedLoginIsToldApart(t *testing.T) {
 		"CREATE DATABASE small CONNECTION LIMIT 1", "CREATE ROLE small_user LOGIN PASSWORD 'x'", "CREATE DATABASE closed", "REVOKE CONNECT ON DATABASE closed FROM PUBLIC")
 	pgtest.Connect(t, s.URL("few", "x", db.Name))
 	pgtest.Connect(t, s.URL("small_user", "x", "small"))
-	refused := freePort(t)
+	refused := pgtest.FreePort(t)
 	silent := listenAnd(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	http := listenAnd(t, func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")); _ = c.Close() })
 	closing := listenAnd(t, func(c net.Conn) { _ = c.Close() })
@@ -126,16 +126,6 @@ func TestWaitGoesOnUntilTheServerAnswers(t *testing.T) {
 	if time.Since(began) > 3*time.Second {
 		t.Error("it waited for a wrong password to become right")
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // listenAnd accepts connections and hands each to serve.
