@@ -48,35 +48,6 @@ func (Db) Cleanup(
 	})
 }
 
-// Monitor watches the sessions of this database: a line a sample.
-//
-// It holds one session for the whole run and ends with -for, -once or Ctrl+C. Exit 1
-// when the peak reached -warn, or when the server let nobody in.
-func (Db) Monitor(
-	ctx context.Context,
-	every *time.Duration, // between two samples (default 2s)
-	For *time.Duration, // the whole run (default: until Ctrl+C)
-	once *bool, // one table by application and state
-	warn *int, // sessions at which the run fails (default DBTASKS_WARN, else 10; 0: never)
-	json *bool, // NDJSON: one object a sample
-) error {
-	return target{name: "db:monitor", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
-		o := runbook.MonitorOptions{Every: or(every, 2*time.Second), For: or(For, 0), Once: isSet(once), Warn: or(warn, d.Config.Warn)}
-		p := screen.New(os.Stdout)
-		report, err := runbook.Monitor(ctx, d, o, func(s runbook.MonitorSample) {
-			switch {
-			case isSet(json):
-				p.JSON(s)
-			case o.Once:
-				p.Table(s)
-			default:
-				p.Sample(s)
-			}
-		})
-		return result{report: nil, text: func(p *screen.Printer) { p.Monitor(report) }, exit: exitOf(report.OK)}, err
-	})
-}
-
 // Who says who holds the server's connections: which process of which project.
 //
 // It looks through a reserved slot when the ordinary ones are taken, and names the local

@@ -129,7 +129,7 @@ func End(ctx context.Context, conn *pgx.Conn, o EndOptions) (EndResult, error) {
 		var age *int64
 		places := append([]any{&res.At}, j.scanTargets(&age)...)
 		err := row.Scan(append(places, &j.Verdict, &j.Signalled)...)
-		j.setAge(age)
+		j.settle(age)
 		return j, err
 	})
 	if err != nil {

@@ -1,8 +1,10 @@
 package pgops
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -63,6 +65,34 @@ func TakeSample(ctx context.Context, conn *pgx.Conn, database string) (Sample, e
 	}
 	s.Time = time.Now()
 	return s, nil
+}
+
+// SampleOf counts in the sessions of the whole server, as Sessions lists them
+// through a session of the same server; slots are that server's, and what of
+// them is used is counted anew.
+func SampleOf(sessions []Session, database string, slots Slots) Sample {
+	s := Sample{Time: time.Now(), Slots: slots}
+	s.Slots.Used = len(sessions) + 1 // the asking one
+	type key struct {
+		application string
+		state       State
+	}
+	groups := map[key]Group{}
+	for _, one := range sessions {
+		if one.Database != database {
+			continue
+		}
+		k := key{one.ApplicationName, one.State}
+		g := groups[k]
+		groups[k] = Group{ApplicationName: one.ApplicationName, State: one.State, Count: g.Count + 1, OldestMS: max(g.OldestMS, one.AgeMS)}
+	}
+	for _, g := range groups {
+		s.add(g)
+	}
+	slices.SortFunc(s.Groups, func(a, b Group) int {
+		return cmp.Or(b.Count-a.Count, cmp.Compare(a.ApplicationName, b.ApplicationName), cmp.Compare(a.State, b.State))
+	})
+	return s
 }
 
 func (s *Sample) add(g Group) {

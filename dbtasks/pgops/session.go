@@ -38,6 +38,7 @@ type Session struct {
 	State           State         `json:"state"`
 	Age             time.Duration `json:"-"` // since state_change, else since backend_start; 0 where hidden
 	AgeMS           int64         `json:"age_ms"`
+	Query           string        `json:"-"` // how its last statement begins, literals left out; empty: none, or hidden
 }
 
 // client is what makes a row of pg_stat_activity a client session. To a role
@@ -52,14 +53,17 @@ const sessionColumns = `
 	a.pid, a.backend_start, coalesce(a.usename, ''), coalesce(a.datname, ''), coalesce(a.application_name, ''),
 	coalesce(pg_catalog.host(a.client_addr), ''), coalesce(a.client_port, 0),
 	coalesce(a.state, CASE WHEN a.backend_type IS NULL THEN 'hidden' ELSE 'starting' END),
-	(extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.state_change, a.backend_start)) * 1000)::bigint`
+	(extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.state_change, a.backend_start)) * 1000)::bigint,
+	CASE WHEN a.state IS NULL THEN '' ELSE pg_catalog.left(coalesce(a.query, ''), 200) END`
 
 // scanTargets are the places for sessionColumns.
 func (s *Session) scanTargets(ageMS **int64) []any {
-	return []any{&s.PID, &s.BackendStart, &s.Role, &s.Database, &s.ApplicationName, &s.ClientAddr, &s.ClientPort, &s.State, ageMS}
+	return []any{&s.PID, &s.BackendStart, &s.Role, &s.Database, &s.ApplicationName, &s.ClientAddr, &s.ClientPort, &s.State, ageMS, &s.Query}
 }
 
-func (s *Session) setAge(ms *int64) {
+// settle completes what scanTargets left raw.
+func (s *Session) settle(ms *int64) {
+	s.Query = firstWordsOf(s.Query)
 	if ms != nil && *ms > 0 {
 		s.AgeMS = *ms
 		s.Age = time.Duration(*ms) * time.Millisecond
@@ -91,7 +95,7 @@ func Sessions(ctx context.Context, conn *pgx.Conn, database string) ([]Session, 
 		var s Session
 		var age *int64
 		err := row.Scan(s.scanTargets(&age)...)
-		s.setAge(age)
+		s.settle(age)
 		return s, err
 	})
 	if err != nil {

@@ -13,12 +13,13 @@ import (
 
 // CleanupOptions are the flags of db:cleanup.
 type CleanupOptions struct {
-	Force  bool          // every client session of the database, not only idle ones
-	Idle   time.Duration // only sessions that have been in their state at least this long; 0: any
-	Dry    bool          // make the plan and apply nothing
-	Remote string        // allow a server that is not this machine's, by its database's name
-	Spare  Spare         // whose sessions are left alone
-	Caller string        // the target, for next commands; "db:cleanup" when empty
+	Force  bool              // every client session of the database, not only idle ones
+	Idle   time.Duration     // only sessions that have been in their state at least this long; 0: any
+	Dry    bool              // make the plan and apply nothing
+	Remote string            // allow a server that is not this machine's, by its database's name
+	Spare  Spare             // whose sessions are left alone
+	Only   []pgops.SessionID // nothing but these; nil: no such restriction
+	Caller string            // the target, for next commands; "db:cleanup" when empty
 }
 
 // Spare chooses whose sessions a cleanup leaves alone.
@@ -104,7 +105,7 @@ func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions) (Clea
 	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
 	defer cancel()
 	began := time.Now()
-	end := pgops.EndOptions{Database: deps.Pool.URL().Database, Force: o.Force, Idle: o.Idle}
+	end := pgops.EndOptions{Database: deps.Pool.URL().Database, Force: o.Force, Idle: o.Idle, Only: o.Only}
 	r, err := planCleanup(ctx, deps, a, o, &end)
 	if err != nil {
 		return r, err

@@ -35,6 +35,8 @@ type Source struct {
 	OldestMS     int64     `json:"oldest_ms"`   // since the oldest was opened; 0: hidden
 	Pools        int       `json:"pools"`       // separate pools within the process, by the times of their sessions
 	LeftBehind   int       `json:"left_behind"` // idle sessions of all pools but the newest: left by reloads
+
+	Members []pgops.SessionID `json:"-"` // the sessions
 }
 
 // sources groups sessions by the process that holds them, most sessions first.
@@ -71,6 +73,7 @@ func sourceOf(list []pgops.Session) Source {
 	now := time.Now()
 	src := Source{Count: len(list), Addr: list[0].ClientAddr}
 	for _, s := range list {
+		src.Members = append(src.Members, s.ID())
 		src.Applications = addOnce(src.Applications, s.ApplicationName)
 		src.Roles = addOnce(src.Roles, s.Role)
 		src.Databases = addOnce(src.Databases, s.Database)

@@ -16,7 +16,7 @@ func (p *Printer) Test(r runbook.TestReport) {
 	p.outcome(true, "OK: logged in as %q to database %q at %s: PostgreSQL %s, %.1f ms to log in, %.1f ms a query.",
 		r.Target.Role, r.Target.Database, r.Target.At(), r.Version, r.LoginMS, r.LatencyMS)
 	if r.WaitedMS > 0 {
-		p.line("  waited %s for it", age(time.Duration(r.WaitedMS)*time.Millisecond))
+		p.line("  waited %s for it", Age(time.Duration(r.WaitedMS)*time.Millisecond))
 	}
 	p.line("  slots: %d of %d usable in use, %d free (max_connections %d, %d reserved); pool limit of DATABASE_URL: %d",
 		r.Slots.Used, r.Usable, r.Free, r.Slots.Max, r.Slots.Max-r.Usable, r.PoolLimit)
@@ -39,21 +39,8 @@ func (p *Printer) Test(r runbook.TestReport) {
 
 // Cleanup shows what a cleanup found and did.
 func (p *Printer) Cleanup(r runbook.CleanupReport) {
-	kind := "idle session"
-	if r.Force {
-		kind = "session"
-	}
-	switch {
-	case r.Dry:
-		p.outcome(true, "Would end %s of database %q at %s; nothing was touched.", plural(len(r.Plan), kind), r.Target.Database, r.Target.At())
-	case !r.OK:
-		p.outcome(false, "Ended %d of %s of database %q: %d left over, %d refused; %d of %d usable slots are free.",
-			r.Ended, plural(len(r.Plan)+len(r.Refused), kind), r.Target.Database, len(r.LeftOver), len(r.Refused), r.Free, r.Usable)
-	case len(r.Plan) == 0 && r.Freed == 0:
-		p.outcome(true, "No %s of database %q to end; %d of %d usable slots are free.", kind, r.Target.Database, r.Free, r.Usable)
-	default:
-		p.outcome(true, "Ended %s of database %q, all gone; %d of %d usable slots are free.", plural(r.Ended+r.Freed, kind), r.Target.Database, r.Free, r.Usable)
-	}
+	ok, text := CleanupOutcome(r)
+	p.outcome(ok, "%s", text)
 	p.line("  found %d, ended %d, spared %d, refused %d, came back %d, left over %d; %s, %d ms",
 		r.Found, r.Ended, len(r.Spared), len(r.Refused), len(r.CameBack), len(r.LeftOver), r.Route.Words(), r.ElapsedMS)
 	if r.Freed > 0 {
@@ -78,6 +65,24 @@ func (p *Printer) Cleanup(r runbook.CleanupReport) {
 	p.next(r.Next)
 }
 
+// CleanupOutcome is a cleanup's first line, and whether it is a good one.
+func CleanupOutcome(r runbook.CleanupReport) (ok bool, text string) {
+	kind := "idle session"
+	if r.Force {
+		kind = "session"
+	}
+	switch {
+	case r.Dry:
+		return true, fmt.Sprintf("Would end %s of database %q at %s; nothing was touched.", plural(len(r.Plan), kind), r.Target.Database, r.Target.At())
+	case !r.OK:
+		return false, fmt.Sprintf("Ended %d of %s of database %q: %d left over, %d refused; %d of %d usable slots are free.",
+			r.Ended, plural(len(r.Plan)+len(r.Refused), kind), r.Target.Database, len(r.LeftOver), len(r.Refused), r.Free, r.Usable)
+	case len(r.Plan) == 0 && r.Freed == 0:
+		return true, fmt.Sprintf("No %s of database %q to end; %d of %d usable slots are free.", kind, r.Target.Database, r.Free, r.Usable)
+	}
+	return true, fmt.Sprintf("Ended %s of database %q, all gone; %d of %d usable slots are free.", plural(r.Ended+r.Freed, kind), r.Target.Database, r.Free, r.Usable)
+}
+
 // judged shows sessions that were left alone: one line for each that holds a
 // transaction open, one for each other reason.
 func (p *Printer) judged(title string, list []pgops.Judged) {
@@ -85,7 +90,7 @@ func (p *Printer) judged(title string, list []pgops.Judged) {
 	var order []string
 	for _, j := range list {
 		if j.State.InTransaction() {
-			p.line("  %s: pid %d, %s, %s for %s", title, j.PID, named(j.ApplicationName), j.State, age(j.Age))
+			p.line("  %s: pid %d, %s, %s for %s", title, j.PID, named(j.ApplicationName), j.State, Age(j.Age))
 			continue
 		}
 		key := fmt.Sprintf("%s, of role %s", j.Verdict, j.Role)
@@ -122,7 +127,7 @@ func (p *Printer) sessions(title string, list []pgops.Session) {
 			p.line("  %s: and %d more kinds", title, len(keys)-mostLines)
 			break
 		}
-		p.line("  %s: %s of %s, oldest %s", title, plural(counts[key], "session"), key, age(oldest[key]))
+		p.line("  %s: %s of %s, oldest %s", title, plural(counts[key], "session"), key, Age(oldest[key]))
 	}
 }
 
@@ -131,13 +136,21 @@ func (p *Printer) Sample(s runbook.MonitorSample) {
 	at := s.Time.Format("15:04:05")
 	switch {
 	case !s.OK:
-		p.line("%s  no answer for %s: %s", at, age(time.Duration(s.DownMS)*time.Millisecond), s.Message)
+		p.line("%s  no answer for %s: %s", at, Age(time.Duration(s.DownMS)*time.Millisecond), s.Message)
 	case s.Refused:
 		p.line("%s  100 %%: no slot left (%s)", at, s.Error)
 	default:
-		p.line("%s  %4d sessions: %d idle, %d active, %d in transaction%s | server %d of %d usable slots, %.0f %%",
-			at, s.Sessions, s.Idle, s.Active, s.InTransaction, other(s.Other), s.Used, s.Usable, s.Percent)
+		p.line("%s  %4d sessions: %d idle, %d active, %d in transaction%s | server %d of %d usable slots, %.0f %%%s",
+			at, s.Sessions, s.Idle, s.Active, s.InTransaction, other(s.Other), s.Used, s.Usable, s.Percent, growing(s))
 	}
+}
+
+// growing says where it is heading, where that is up.
+func growing(s runbook.MonitorSample) string {
+	if s.FullInMS == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", growing %.0f a minute, full in about %s", max(1, *s.PerMinute), Age(time.Duration(s.FullInMS)*time.Millisecond))
 }
 
 func other(n int) string {
@@ -163,7 +176,7 @@ func (p *Printer) Table(s runbook.MonitorSample) {
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  APPLICATION\tSTATE\tSESSIONS\tOLDEST")
 	for _, g := range s.Groups {
-		fmt.Fprintf(w, "  %s\t%s\t%d\t%s\n", named(g.ApplicationName), g.State, g.Count, age(time.Duration(g.OldestMS)*time.Millisecond))
+		fmt.Fprintf(w, "  %s\t%s\t%d\t%s\n", named(g.ApplicationName), g.State, g.Count, Age(time.Duration(g.OldestMS)*time.Millisecond))
 	}
 	_ = w.Flush()
 }

@@ -85,8 +85,8 @@ func FailureText(f *runbook.Failure) string {
 	return b.String()
 }
 
-// age is a duration as people say it: "4 s", "3 min", "2 h 5 min".
-func age(d time.Duration) string {
+// Age is a duration as people say it: "4 s", "3 min", "2 h 5 min".
+func Age(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())

@@ -35,7 +35,7 @@ func (p *Printer) Who(r runbook.WhoReport) {
 		if s.HolderPID != 0 {
 			holder = fmt.Sprintf("pid %d", s.HolderPID)
 		}
-		fmt.Fprintf(w, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", s.PID, holder, s.Database, s.Role, named(s.ApplicationName), s.State, age(s.Age))
+		fmt.Fprintf(w, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", s.PID, holder, s.Database, s.Role, named(s.ApplicationName), s.State, Age(s.Age))
 	}
 	_ = w.Flush()
 }
@@ -49,7 +49,7 @@ func (p *Printer) source(s runbook.Source) {
 		whose = ", another project"
 	}
 	p.line("  %s%s: %s, %d idle, %d opened in the last minute, the oldest %s ago; of %s, role %s, database %s",
-		s.Name(), whose, plural(s.Count, "session"), s.Idle, s.LastMinute, age(time.Duration(s.OldestMS)*time.Millisecond),
+		s.Name(), whose, plural(s.Count, "session"), s.Idle, s.LastMinute, Age(time.Duration(s.OldestMS)*time.Millisecond),
 		names(s.Applications), strings.Join(s.Roles, ", "), strings.Join(s.Databases, ", "))
 	if s.LeftBehind > 0 {
 		p.line("    looks like a leak: %d pools in one process; %d idle sessions are of pools that a reload left behind", s.Pools, s.LeftBehind)

@@ -1,0 +1,306 @@
+package chart
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// The picture's size and the frame of the plot within it, in SVG's units.
+const (
+	width, height            = 860.0, 420.0
+	left, right, top, bottom = 60.0, width - 16, 92.0, height - 64
+)
+
+// css gives the colours; the series' own follow as .s0, .s1 ….
+const css = `text{font:12px system-ui,sans-serif;fill:#374151}.t{font-size:15px;font-weight:600;fill:#111827}.bg{fill:#fff}.g{stroke:#e5e7eb}.a{stroke:#9ca3af}
+.limit{stroke:#dc2626;stroke-dasharray:6 3}.limit-t{fill:#dc2626}.warn{stroke:#d97706;stroke-dasharray:3 3}.warn-t{fill:#b45309}.e{stroke:#6b7280;stroke-dasharray:1 3}.e-t{font-size:11px}.x{stroke:#dc2626;stroke-width:2;fill:none}
+`
+
+const darkCSS = `text{fill:#d1d5db}.t{fill:#f9fafb}.bg{fill:#111827}.g{stroke:#374151}.a{stroke:#6b7280}.limit{stroke:#f87171}.limit-t{fill:#f87171}.warn{stroke:#fbbf24}.warn-t{fill:#fbbf24}.x{stroke:#f87171}.e{stroke:#9ca3af}
+`
+
+// SVG writes the picture. Its error is the writer's.
+func (c Chart) SVG(w io.Writer) error {
+	p := &plot{Chart: c}
+	p.scale()
+	p.begin()
+	p.grid()
+	p.bands()
+	p.limits()
+	p.events()
+	p.marks()
+	p.legend()
+	p.line("</svg>")
+	_, err := w.Write(p.out.Bytes())
+	return err
+}
+
+// plot is a chart being drawn.
+type plot struct {
+	Chart
+	out        bytes.Buffer
+	minX, maxX float64
+	maxY       float64
+	stepY      float64
+}
+
+func (p *plot) line(format string, args ...any) { fmt.Fprintf(&p.out, format+"\n", args...) }
+
+// scale chooses the axes: y from zero to a round number above all values and
+// limits.
+func (p *plot) scale() {
+	p.minX, p.maxX = 0, 1
+	if n := len(p.Points); n > 0 {
+		p.minX, p.maxX = p.Points[0].X, p.Points[n-1].X
+	}
+	if p.maxX <= p.minX {
+		p.maxX = p.minX + 1
+	}
+	highest := 1.0
+	for _, point := range p.Points {
+		highest = max(highest, sum(point.Values))
+	}
+	for _, l := range p.Limits {
+		highest = max(highest, l.Value)
+	}
+	p.stepY = niceStep(highest, 6, 1)
+	p.maxY = math.Ceil(highest*1.02/p.stepY) * p.stepY
+}
+
+func sum(values []float64) (total float64) {
+	for _, v := range values {
+		total += v
+	}
+	return total
+}
+
+// niceStep divides a span into about n steps of 1, 2 or 5 times a power of ten,
+// at least least.
+func niceStep(span float64, n int, least float64) float64 {
+	raw := max(span/float64(n), least)
+	power := math.Pow(10, math.Floor(math.Log10(raw)))
+	for _, m := range []float64{1, 2, 5, 10} {
+		if step := m * power; step >= raw*0.999 {
+			return step
+		}
+	}
+	return 10 * power
+}
+
+// timeSteps are the round steps of a time axis, in seconds.
+var timeSteps = []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400}
+
+func (p *plot) stepX() float64 {
+	span := p.maxX - p.minX
+	if p.Label == nil {
+		return niceStep(span, 10, max(p.Step, 1))
+	}
+	for _, s := range timeSteps {
+		if s >= span/8 {
+			return s
+		}
+	}
+	return niceStep(span, 8, 86400)
+}
+
+func (p *plot) x(v float64) float64 { return left + (v-p.minX)/(p.maxX-p.minX)*(right-left) }
+func (p *plot) y(v float64) float64 { return bottom - v/p.maxY*(bottom-top) }
+
+func (p *plot) begin() {
+	p.line(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" width="%s" height="%s" role="img" aria-label="%s">`,
+		number(width), number(height), number(width), number(height), escaped(p.Title+": "+p.Note))
+	p.line("<title>%s</title>", escaped(p.Title))
+	var lightSeries, darkSeries strings.Builder
+	for i, s := range p.Series {
+		fmt.Fprintf(&lightSeries, ".s%d{fill:%s}", i, s.Light)
+		fmt.Fprintf(&darkSeries, ".s%d{fill:%s}", i, s.Dark)
+	}
+	p.line("<style>%s%s\n@media(prefers-color-scheme:dark){%s%s}</style>", css, lightSeries.String(), darkCSS, darkSeries.String())
+	p.line(`<rect class="bg" width="%s" height="%s"/>`, number(width), number(height))
+	p.text(16, 26, "t", "", p.Title)
+	p.text(16, 45, "", "", p.Note)
+}
+
+func (p *plot) text(x, y float64, class, anchor, text string) {
+	attr := ""
+	if class != "" {
+		attr += fmt.Sprintf(` class="%s"`, class)
+	}
+	if anchor != "" {
+		attr += fmt.Sprintf(` text-anchor="%s"`, anchor)
+	}
+	p.line(`<text x="%s" y="%s"%s>%s</text>`, number(x), number(y), attr, escaped(text))
+}
+
+func (p *plot) segment(x1, y1, x2, y2 float64, class string) {
+	p.line(`<line x1="%s" y1="%s" x2="%s" y2="%s" class="%s"/>`, number(x1), number(y1), number(x2), number(y2), class)
+}
+
+func (p *plot) grid() {
+	for v := 0.0; v <= p.maxY; v += p.stepY {
+		p.segment(left, p.y(v), right, p.y(v), "g")
+		p.text(left-8, p.y(v)+4, "", "end", number(v))
+	}
+	step := p.stepX()
+	for v := math.Ceil(p.minX/step) * step; v <= p.maxX; v += step {
+		label := number(v)
+		if p.Label != nil {
+			label = p.Label(v)
+		}
+		p.segment(p.x(v), bottom, p.x(v), bottom+4, "a")
+		anchor := "middle"
+		if p.x(v) > right-30 {
+			anchor = "end"
+		}
+		p.text(p.x(v), bottom+18, "", anchor, label)
+	}
+	p.segment(left, bottom, right, bottom, "a")
+	p.segment(left, top, left, bottom, "a")
+	p.line(`<text transform="translate(18 %s) rotate(-90)" text-anchor="middle">%s</text>`, number((top+bottom)/2), escaped(p.Unit))
+	p.text(right, height-8, "", "end", p.Axis)
+}
+
+// bands draws the series as areas that keep their value until the next point,
+// as a count does; gaps cut them.
+func (p *plot) bands() {
+	for i := range p.Series {
+		var path strings.Builder
+		for from := 0; from < len(p.Points); {
+			if p.Points[from].Gap {
+				from++
+				continue
+			}
+			to := from
+			for to < len(p.Points) && !p.Points[to].Gap {
+				to++
+			}
+			p.band(&path, i, from, to)
+			from = to
+		}
+		if path.Len() > 0 {
+			p.line(`<path class="s%d" d="%s"/>`, i, path.String())
+		}
+	}
+}
+
+// band is series i over the points from up to, not with, to.
+func (p *plot) band(path *strings.Builder, i, from, to int) {
+	end := func(n int) float64 {
+		if n+1 < len(p.Points) {
+			return p.x(p.Points[n+1].X)
+		}
+		return p.x(p.Points[n].X)
+	}
+	empty := true
+	for n := from; n < to; n++ {
+		empty = empty && p.Points[n].Values[i] == 0
+	}
+	if empty {
+		return
+	}
+	fmt.Fprintf(path, "M%s %s", number(p.x(p.Points[from].X)), number(p.y(sum(p.Points[from].Values[:i+1]))))
+	for n := from; n < to; n++ {
+		y := p.y(sum(p.Points[n].Values[:i+1]))
+		if n > from {
+			fmt.Fprintf(path, "V%s", number(y))
+		}
+		fmt.Fprintf(path, "H%s", number(end(n)))
+	}
+	for n := to - 1; n >= from; n-- {
+		fmt.Fprintf(path, "V%sH%s", number(p.y(sum(p.Points[n].Values[:i]))), number(p.x(p.Points[n].X)))
+	}
+	path.WriteString("Z")
+}
+
+// limits draws the lines with their names above them at the left; two that
+// are close have the second name at the right.
+func (p *plot) limits() {
+	last, atRight := math.Inf(1), false
+	for _, l := range p.Limits {
+		class := "limit"
+		if l.Warn {
+			class = "warn"
+		}
+		y := p.y(l.Value)
+		p.segment(left, y, right, y, class)
+		name := l.Name + " " + number(l.Value)
+		if atRight = math.Abs(y-last) < 14 && !atRight; atRight {
+			p.text(right-4, y-4, class+"-t", "end", name)
+		} else {
+			p.text(left+6, y-4, class+"-t", "", name)
+		}
+		last = y
+	}
+}
+
+// events draws the lines with their texts in rows above the plot; a text that
+// would run into its neighbour takes the next row.
+func (p *plot) events() {
+	const rows, rowHeight, perLetter = 3, 12.0, 6.0
+	var ends [rows]float64
+	for _, e := range p.Events {
+		x := p.x(min(max(e.X, p.minX), p.maxX))
+		p.segment(x, top-2, x, bottom, "e")
+		length := float64(len([]rune(e.Text)))*perLetter + 8
+		anchor, begin := "", x
+		if x+length > right {
+			anchor, begin = "end", x-length
+		}
+		for row := range ends {
+			if begin >= ends[row] {
+				ends[row] = begin + length
+				p.text(x, top-6-float64(row)*rowHeight, "e-t", anchor, e.Text)
+				break
+			}
+		}
+	}
+}
+
+func (p *plot) marks() {
+	for _, point := range p.Points {
+		if point.Marked {
+			x, y := p.x(point.X), p.y(sum(point.Values))
+			p.line(`<path class="x" d="M%s %sl8 8m0 -8l-8 8"/>`, number(x-4), number(y-4))
+		}
+	}
+}
+
+// legend names the series that have a value somewhere.
+func (p *plot) legend() {
+	x, y := left, height-14
+	for i, s := range p.Series {
+		used := false
+		for _, point := range p.Points {
+			used = used || !point.Gap && point.Values[i] > 0
+		}
+		if !used {
+			continue
+		}
+		p.line(`<rect class="s%d" x="%s" y="%s" width="11" height="11"/>`, i, number(x), number(y-10))
+		p.text(x+16, y, "", "", s.Name)
+		x += 16 + float64(len(s.Name))*6.6 + 18
+	}
+	for _, point := range p.Points {
+		if point.Marked {
+			p.line(`<path class="x" d="M%s %sl8 8m0 -8l-8 8"/>`, number(x), number(y-8))
+			p.text(x+14, y, "", "", "login refused")
+			break
+		}
+	}
+}
+
+// number has one decimal at most.
+func number(v float64) string {
+	return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
+}
+
+func escaped(s string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(s)) // a Builder takes everything
+	return b.String()
+}

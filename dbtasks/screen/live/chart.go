@@ -1,0 +1,165 @@
+package live
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+)
+
+// chartWindow is the time that the history shows, unless the interval is so
+// long that a column a look covers more.
+const chartWindow = 5 * time.Minute
+
+// axisWidth is the columns of the numbers left of the chart.
+const axisWidth = 5
+
+// column is what one column of the chart shows: the fullest of its looks.
+type column struct {
+	point   runbook.Point
+	known   bool
+	refused bool
+	lost    bool
+}
+
+// columns sorts the looks of the last while into so many columns, the newest
+// last.
+func columns(points []runbook.Point, n int, width time.Duration, now time.Time) []column {
+	list := make([]column, n)
+	for _, p := range points {
+		i := n - 1 - int(now.Sub(p.Time)/width)
+		if i < 0 || i >= n {
+			continue
+		}
+		c := &list[i]
+		c.refused, c.lost = c.refused || p.Refused, c.lost || p.Lost
+		if !c.known || p.Used() > c.point.Used() {
+			c.point = p
+		}
+		c.known = true
+	}
+	for i := 1; i+1 < n; i++ {
+		if !list[i].known && list[i-1].known && list[i+1].known {
+			list[i] = list[i-1] // a look was late
+		}
+	}
+	return list
+}
+
+// chart is the history as lines, the last of them the time axis.
+func (m *model) chart(width, height int, h runbook.History, now time.Time) []string {
+	cols := width - axisWidth
+	rows := height - 1
+	if cols < 10 || rows < 2 || h.Max == 0 {
+		return nil
+	}
+	each := max(m.every, chartWindow/time.Duration(cols))
+	// Columns begin at whole multiples: the picture moves by columns and does not flicker.
+	now = now.Truncate(each).Add(each)
+	list := columns(h.Points, cols, each, now.Add(-1))
+	var lines []string
+	for row := rows - 1; row >= 0; row-- {
+		low, high := float64(row)*float64(h.Max)/float64(rows), float64(row+1)*float64(h.Max)/float64(rows)
+		label, mark, ink := "", "", m.style.faint
+		inRow := func(n int) bool { return float64(n) > low && float64(n) <= high }
+		switch {
+		case inRow(h.Usable):
+			label, mark, ink = fmt.Sprint(h.Usable), m.style.glyph("╌", "-"), m.style.bad
+		case h.Warn > 0 && inRow(h.Warn):
+			label, mark, ink = fmt.Sprint(h.Warn), m.style.glyph("┈", "."), m.style.warn
+		case row == rows-1:
+			label = fmt.Sprint(h.Max)
+		case row == 0:
+			label = "0"
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "%*s", axisWidth-1, label)
+		b.WriteString(m.style.glyph("│", "|"))
+		for _, c := range list {
+			b.WriteString(m.cell(c, h, low, high, mark, ink))
+		}
+		lines = append(lines, b.String())
+	}
+	return append(lines, m.timeAxis(cols, each))
+}
+
+var eighths = []string{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}
+
+// cell is one cell of a column, of slots low to high.
+func (m *model) cell(c column, h runbook.History, low, high float64, mark string, ink lipgloss.Style) string {
+	blank := " "
+	if mark != "" {
+		blank = ink.Render(mark)
+	}
+	switch {
+	case !c.known:
+		return blank
+	case c.refused && float64(h.Usable) > low && float64(h.Usable) <= high:
+		return m.style.bad.Render(m.style.glyph("✖", "X"))
+	case c.lost:
+		if low == 0 {
+			return m.style.bad.Render("?")
+		}
+		return blank
+	}
+	used := counts(c.point)
+	if c.refused && c.point.Used() == 0 {
+		used[kindOther] = h.Usable // full, and by what is not known
+	}
+	if !m.style.utf8 || !m.style.color {
+		if k := kindAt(used, h.Max+1, (low+high)/2); k < kinds {
+			return m.style.ink[k].Render(m.style.fill[k])
+		}
+		return blank
+	}
+	return m.fine(used, h.Max, low, high, blank)
+}
+
+// fine draws a cell in eighths: the lower kind in the foreground, the one
+// above it as background.
+func (m *model) fine(used [kinds]int, total int, low, high float64, blank string) string {
+	lower := kindAt(used, total+1, low+1e-9)
+	if lower >= kinds {
+		return blank
+	}
+	edge := 0.0
+	for k := kind(0); k <= lower; k++ {
+		edge += float64(used[k])
+	}
+	if edge >= high {
+		return m.style.ink[lower].Render("█")
+	}
+	part := int((edge-low)/(high-low)*8 + 0.5)
+	upper := kindAt(used, total+1, (edge+high)/2)
+	if upper >= kinds {
+		return m.style.ink[lower].Render(eighths[max(part, 1)])
+	}
+	return m.style.ink[lower].Background(m.style.ink[upper].GetForeground()).Render(eighths[min(max(part, 1), 7)])
+}
+
+// timeAxis is the line below: how long ago, every quarter.
+func (m *model) timeAxis(cols int, each time.Duration) string {
+	line := []rune(strings.Repeat(m.style.glyph("─", "-"), cols))
+	for _, quarter := range []int{4, 3, 2, 1} {
+		at := cols - cols*quarter/4
+		ago := (each * time.Duration(cols-at)).Round(time.Second)
+		copy(line[at:], []rune(" -"+short(ago)+" "))
+	}
+	copy(line[cols-4:], []rune(" now"))
+	return m.style.faint.Render(strings.Repeat(" ", axisWidth-1) + m.style.glyph("└", "+") + string(line))
+}
+
+// short is a duration in a few characters: 45s, 5m, 1m15s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -1,0 +1,189 @@
+package live
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
+)
+
+// field is one column of a list; a width of 0 takes what the others leave.
+type field struct {
+	title string
+	width int
+	right bool
+}
+
+// row lays cells out; what does not fit is cut.
+func row(width int, fields []field, cells []string) string {
+	rest := width
+	for _, f := range fields {
+		rest -= f.width + 1
+	}
+	var b strings.Builder
+	for i, f := range fields {
+		w := f.width
+		if w == 0 {
+			w = max(rest, 4)
+		}
+		text := ansi.Truncate(cells[i], w, "")
+		pad := strings.Repeat(" ", max(0, w-lipgloss.Width(text)))
+		if f.right {
+			text = pad + text
+		} else {
+			text += pad
+		}
+		b.WriteString(text + " ")
+	}
+	return ansi.Truncate(b.String(), width, "")
+}
+
+func titles(fields []field) []string {
+	list := make([]string, len(fields))
+	for i, f := range fields {
+		list[i] = f.title
+	}
+	return list
+}
+
+// list shows the rows around the chosen one below a head.
+func (m *model) list(room int, head string, fields []field, n, chosen int, cells func(i int) []string) []string {
+	m.table.height = max(1, room-1)
+	lines := []string{m.style.strong.Render(ansi.Truncate(head, m.width, ""))}
+	if head == "" {
+		lines[0] = m.style.strong.Render("  " + row(m.width-2, fields, titles(fields)))
+	}
+	from, to := m.table.window(n, chosen)
+	for i := from; i < to; i++ {
+		text := row(m.width-2, fields, cells(i))
+		if i == chosen {
+			lines = append(lines, m.style.chosen.Render(m.style.glyph("›", ">")+" "+text))
+		} else {
+			lines = append(lines, "  "+text)
+		}
+	}
+	return lines
+}
+
+// wide is the width from which lists have more columns.
+const wide = 120
+
+func (m *model) sourceTable(room int) []string {
+	list := m.sources()
+	if len(list) == 0 {
+		return []string{"", m.style.faint.Render(" " + m.empty())}
+	}
+	fields := []field{{"SOURCE", 0, false}, {"SESSIONS", 8, true}, {"IDLE", 5, true}, {"1 MIN", 6, true}, {"OLDEST", 9, true}}
+	if m.width >= wide {
+		fields = append(fields, field{"APPLICATION", 18, false}, field{"ROLE", 14, false}, field{"DATABASE", 14, false}, field{"ADDRESS", 15, false})
+	}
+	_, chosen := m.rows()
+	return m.list(room, "", fields, len(list), chosen, func(i int) []string {
+		s := list[i]
+		name := m.markOf(m.sessionsOf(s)) + s.Name()
+		if s.Ours {
+			name += ", this project"
+		}
+		cells := []string{name, fmt.Sprint(s.Count), fmt.Sprint(s.Idle), m.arrow(s), screen.Age(time.Duration(s.OldestMS) * time.Millisecond)}
+		return append(cells, strings.Join(s.Applications, ","), strings.Join(s.Roles, ","), strings.Join(s.Databases, ","), address(s.Addr))
+	})
+}
+
+func (m *model) sessionTable(room int) []string {
+	list := m.sessions()
+	name := "source"
+	for _, s := range m.look.Sources {
+		if keyOf(s) == m.open {
+			name = s.Name()
+		}
+	}
+	lines := []string{m.style.strong.Render(fmt.Sprintf(" %d sessions of %s", len(list), name))}
+	if len(list) == 0 {
+		return append(lines, m.style.faint.Render(" "+m.empty()))
+	}
+	fields := []field{{"PID", 9, true}, {"STATE", 11, false}, {"FOR", 9, true}, {"DATABASE", 14, false}, {"CLIENT", 15, false}, {"LAST QUERY", 0, false}}
+	if m.width >= wide {
+		fields = []field{{"PID", 9, true}, {"STATE", 27, false}, {"FOR", 9, true}, {"DATABASE", 20, false}, {"CLIENT", 22, false}, {"APPLICATION", 18, false}, {"ROLE", 14, false}, {"LAST QUERY", 0, false}}
+	}
+	_, chosen := m.rows()
+	return append(lines, m.list(room-1, "", fields, len(list), chosen, func(i int) []string {
+		s := list[i]
+		cells := []string{m.markOf(list[i:i+1]) + fmt.Sprint(s.PID), stateOf(string(s.State), m.width), screen.Age(s.Age), s.Database, client(s)}
+		if m.width >= wide {
+			cells = append(cells, s.ApplicationName, s.Role)
+		}
+		return append(cells, s.Query)
+	})...)
+}
+
+// empty says why nothing is listed.
+func (m *model) empty() string {
+	switch {
+	case m.filter != "":
+		return fmt.Sprintf("nothing matches %q (Esc drops the filter)", m.filter)
+	case m.idleOnly:
+		return "nothing is idle (i shows all)"
+	case m.look.Refused || !m.look.OK:
+		return "who holds the slots can't be told from here"
+	}
+	return "no client session but our own"
+}
+
+// markOf is a star before what is marked, wholly or (a plus) in part.
+func (m *model) markOf(list []runbook.WhoSession) string {
+	n := 0
+	for _, s := range list {
+		if m.marked[s.ID()] {
+			n++
+		}
+	}
+	switch {
+	case n == 0:
+		return ""
+	case n == len(list):
+		return "*"
+	}
+	return "+"
+}
+
+// arrow is how a source's sessions changed within the last minute.
+func (m *model) arrow(s runbook.Source) string {
+	n := m.growth.of(s)
+	switch {
+	case n > 0:
+		return fmt.Sprintf("%s%d", m.style.glyph("▲", "+"), n)
+	case n < 0:
+		return fmt.Sprintf("%s%d", m.style.glyph("▼", "-"), -n)
+	}
+	return m.style.glyph("·", ".")
+}
+
+func stateOf(state string, width int) string {
+	if width < wide {
+		return strings.Replace(state, "idle in transaction", "idle in tx", 1)
+	}
+	return state
+}
+
+func address(addr string) string {
+	if addr == "" {
+		return "local"
+	}
+	return addr
+}
+
+// client is where a session comes from: address and port, or the holder.
+func client(s runbook.WhoSession) string {
+	switch {
+	case s.ClientPort > 0:
+		return fmt.Sprintf("%s:%d", s.ClientAddr, s.ClientPort)
+	case s.ClientPort < 0:
+		return "local socket"
+	}
+	return "hidden"
+}

@@ -1,0 +1,89 @@
+// Package live is db:monitor on a terminal: how full the server is, where it
+// is heading, who fills it, and one key to free it. It draws what a
+// runbook.Watch sees and has every act done by it.
+package live
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/term"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+)
+
+// Engine is what the screen shows and acts through; *runbook.Watch is one.
+type Engine interface {
+	Look(context.Context) (runbook.Look, error)
+	Cleanup(context.Context, runbook.CleanupOptions) (runbook.CleanupReport, error)
+	History(window time.Duration) runbook.History
+	Version() string
+	Place() runbook.Place
+}
+
+// Options are the terminal and the run.
+type Options struct {
+	In      io.Reader
+	Out     io.Writer
+	Environ []string      // TERM, NO_COLOR, LANG and the like; nil: none
+	Every   time.Duration // between two looks; more than zero
+	For     time.Duration // the whole run; 0: until q
+}
+
+// framesPerSecond is how often the screen is written at most: what changes is
+// a look a second or a key.
+const framesPerSecond = 20
+
+// Run shows the screen until q, Ctrl+C, the end of the run, of the context or
+// of the terminal, and gives the terminal back as it was. Its error is the
+// first look's (see runbook.Watch.Look) or the terminal's.
+func Run(ctx context.Context, engine Engine, o Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	first, err := engine.Look(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	m := newModel(ctx, engine, o)
+	m.take(first)
+	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environ),
+		tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
+	_, err = p.Run()
+	if ctx.Err() != nil || errors.Is(err, tea.ErrInterrupted) {
+		return nil // a signal, or the run was over
+	}
+	return err
+}
+
+// Terminal tells whether both are terminals that a screen can be drawn on.
+func Terminal(in, out *os.File, getenv func(string) string) bool {
+	for _, f := range []*os.File{in, out} {
+		info, err := f.Stat()
+		if err != nil || info.Mode()&os.ModeCharDevice == 0 || !term.IsTerminal(f.Fd()) {
+			return false
+		}
+	}
+	return getenv("TERM") != "dumb"
+}
+
+// encodesUTF8 tells whether the locale's encoding is UTF-8; where none is set, it is
+// the C locale's ASCII. Windows' terminals take UTF-8.
+func encodesUTF8(environ []string, windows bool) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} { // the first that is set decides (POSIX)
+		for _, e := range environ {
+			if value, ok := strings.CutPrefix(e, name+"="); ok && value != "" {
+				value = strings.ToLower(value)
+				return strings.Contains(value, "utf-8") || strings.Contains(value, "utf8")
+			}
+		}
+	}
+	return windows
+}
