@@ -9,7 +9,6 @@
 package chart
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
@@ -25,9 +24,9 @@ type Chart struct {
 	Points []Point // by X, ascending
 	Limits []Limit
 	Events []Event
-	// Label names a place on the x axis; nil: its number.
+	// Label names a place on the x axis, which is in seconds then; nil: the
+	// axis counts, and its places are named by their number.
 	Label func(x float64) string
-	Step  float64 // the least distance of two labels on the x axis; 0: any
 }
 
 // Series is one band; the first is at the bottom.
@@ -74,7 +73,8 @@ func OfHistory(h runbook.History) Chart {
 		return c
 	}
 	begin := h.Points[0].Time
-	x := func(t time.Time) float64 { return t.Sub(begin).Seconds() }
+	midnight := time.Date(begin.Year(), begin.Month(), begin.Day(), 0, 0, 0, 0, begin.Location()) // so that the axis has round times
+	x := func(t time.Time) float64 { return t.Sub(midnight).Seconds() }
 	peak := h.Points[0]
 	for _, p := range h.Points {
 		point := Point{X: x(p.Time), Gap: p.Lost, Marked: p.Refused,
@@ -83,14 +83,15 @@ func OfHistory(h runbook.History) Chart {
 			point.Values[3] = float64(h.Usable) // full, and by what nobody could say
 		}
 		c.Points = append(c.Points, point)
-		if cmp.Compare(p.Used(), peak.Used()) > 0 {
+		if p.Used() > peak.Used() {
 			peak = p
 		}
 	}
 	last := h.Points[len(h.Points)-1].Time
 	c.Note = begin.Format("2006-01-02 15:04:05") + " to " + last.Format("15:04:05 MST") + ", peak " + number(float64(peak.Used())) + " of " + number(float64(h.Usable)) + " usable slots"
-	c.Label = func(x float64) string { return begin.Add(time.Duration(x * float64(time.Second))).Format("15:04:05") }
-	c.Step = 1
+	c.Label = func(x float64) string {
+		return midnight.Add(time.Duration(x * float64(time.Second))).Format("15:04:05")
+	}
 	if h.Usable > 0 {
 		c.Limits = append(c.Limits, Limit{Name: "usable", Value: float64(h.Usable)})
 		if h.Max > h.Usable {

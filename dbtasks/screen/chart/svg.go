@@ -2,10 +2,12 @@ package chart
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,7 +15,7 @@ import (
 // The picture's size and the frame of the plot within it, in SVG's units.
 const (
 	width, height            = 860.0, 420.0
-	left, right, top, bottom = 60.0, width - 16, 92.0, height - 64
+	left, right, top, bottom = 60.0, width - 136, 92.0, height - 64
 )
 
 // css gives the colours; the series' own follow as .s0, .s1 ….
@@ -98,7 +100,7 @@ var timeSteps = []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 360
 func (p *plot) stepX() float64 {
 	span := p.maxX - p.minX
 	if p.Label == nil {
-		return niceStep(span, 10, max(p.Step, 1))
+		return niceStep(span, 10, 1)
 	}
 	for _, s := range timeSteps {
 		if s >= span/8 {
@@ -153,11 +155,7 @@ func (p *plot) grid() {
 			label = p.Label(v)
 		}
 		p.segment(p.x(v), bottom, p.x(v), bottom+4, "a")
-		anchor := "middle"
-		if p.x(v) > right-30 {
-			anchor = "end"
-		}
-		p.text(p.x(v), bottom+18, "", anchor, label)
+		p.text(p.x(v), bottom+18, "", "middle", label)
 	}
 	p.segment(left, bottom, right, bottom, "a")
 	p.segment(left, top, left, bottom, "a")
@@ -217,47 +215,39 @@ func (p *plot) band(path *strings.Builder, i, from, to int) {
 	path.WriteString("Z")
 }
 
-// limits draws the lines with their names above them at the left; two that
-// are close have the second name at the right.
+// limits draws the lines with their names to the right of the plot, from the
+// highest down; names that would overlap make room for each other.
 func (p *plot) limits() {
-	last, atRight := math.Inf(1), false
-	for _, l := range p.Limits {
+	list := slices.SortedFunc(slices.Values(p.Limits), func(a, b Limit) int { return cmp.Compare(b.Value, a.Value) })
+	at := 0.0
+	for _, l := range list {
 		class := "limit"
 		if l.Warn {
 			class = "warn"
 		}
 		y := p.y(l.Value)
 		p.segment(left, y, right, y, class)
-		name := l.Name + " " + number(l.Value)
-		if atRight = math.Abs(y-last) < 14 && !atRight; atRight {
-			p.text(right-4, y-4, class+"-t", "end", name)
-		} else {
-			p.text(left+6, y-4, class+"-t", "", name)
-		}
-		last = y
+		at = max(y+4, at+14)
+		p.text(right+6, at, class+"-t", "", l.Name+" "+number(l.Value))
 	}
 }
 
-// events draws the lines with their texts in rows above the plot; a text that
-// would run into its neighbour takes the next row.
+// events draws the lines, each up to its text in one of three rows above the
+// plot; a text for which none has room is left out.
 func (p *plot) events() {
-	const rows, rowHeight, perLetter = 3, 12.0, 6.0
+	const rows, rowHeight, perLetter = 3, 13.0, 6.0
 	var ends [rows]float64
 	for _, e := range p.Events {
 		x := p.x(min(max(e.X, p.minX), p.maxX))
-		p.segment(x, top-2, x, bottom, "e")
-		length := float64(len([]rune(e.Text)))*perLetter + 8
-		anchor, begin := "", x
-		if x+length > right {
-			anchor, begin = "end", x-length
+		row := slices.IndexFunc(ends[:], func(end float64) bool { return x >= end })
+		if row < 0 {
+			p.segment(x, top, x, bottom, "e")
+			continue
 		}
-		for row := range ends {
-			if begin >= ends[row] {
-				ends[row] = begin + length
-				p.text(x, top-6-float64(row)*rowHeight, "e-t", anchor, e.Text)
-				break
-			}
-		}
+		y := top - 5 - float64(row)*rowHeight
+		ends[row] = x + float64(len([]rune(e.Text)))*perLetter + 12
+		p.segment(x, y-9, x, bottom, "e")
+		p.text(x+4, y, "e-t", "", e.Text)
 	}
 }
 

@@ -10,7 +10,10 @@ import (
 
 // growth is how many sessions each source had, look by look, over the last
 // minute. The keys are keyOf's.
-type growth map[string][]countAt
+type growth struct {
+	looked bool // at least once: a source that comes now was not there before
+	counts map[string][]countAt
+}
 
 type countAt struct {
 	at    time.Time
@@ -28,31 +31,32 @@ func keyOf(s runbook.Source) string {
 	return strings.Join([]string{strings.Join(s.Applications, ","), strings.Join(s.Roles, ","), s.Addr, fmt.Sprint(s.Dead)}, "\x00")
 }
 
-func (g growth) add(l runbook.Look) {
+func (g *growth) add(l runbook.Look) {
 	counts := map[string]int{}
 	for _, s := range l.Sources {
 		counts[keyOf(s)] = s.Count
-		if _, known := g[keyOf(s)]; !known && len(g) > 0 {
-			g[keyOf(s)] = []countAt{{l.Time, 0}} // it came while we watched: all of it is growth
+		if _, known := g.counts[keyOf(s)]; !known && g.looked {
+			g.counts[keyOf(s)] = []countAt{{l.Time, 0}} // it came while we watched: all of it is growth
 		}
 	}
-	for key := range g {
+	g.looked = true
+	for key := range g.counts {
 		if _, here := counts[key]; !here {
-			delete(g, key)
+			delete(g.counts, key)
 		}
 	}
 	for key, count := range counts {
-		list := append(g[key], countAt{l.Time, count})
+		list := append(g.counts[key], countAt{l.Time, count})
 		for len(list) > 1 && l.Time.Sub(list[0].at) > growthWindow {
 			list = list[1:]
 		}
-		g[key] = list
+		g.counts[key] = list
 	}
 }
 
 // of is the change of a source's sessions within the window.
-func (g growth) of(s runbook.Source) int {
-	list := g[keyOf(s)]
+func (g *growth) of(s runbook.Source) int {
+	list := g.counts[keyOf(s)]
 	if len(list) == 0 {
 		return 0
 	}
@@ -66,7 +70,7 @@ const leastLeak = 3
 // leak is the source that leaks most, by what was seen: it grows, and most of
 // what it holds is idle; or its reloads left pools behind. found is false
 // where none does.
-func (g growth) leak(sources []runbook.Source) (leak runbook.Source, found bool) {
+func (g *growth) leak(sources []runbook.Source) (leak runbook.Source, found bool) {
 	for _, s := range sources {
 		grows := g.of(s) >= leastLeak && 2*s.Idle >= s.Count
 		if !grows && s.LeftBehind == 0 {

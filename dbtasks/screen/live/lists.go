@@ -52,12 +52,9 @@ func titles(fields []field) []string {
 }
 
 // list shows the rows around the chosen one below a head.
-func (m *model) list(room int, head string, fields []field, n, chosen int, cells func(i int) []string) []string {
+func (m *model) list(room int, fields []field, n, chosen int, cells func(i int) []string) []string {
 	m.table.height = max(1, room-1)
-	lines := []string{m.style.strong.Render(ansi.Truncate(head, m.width, ""))}
-	if head == "" {
-		lines[0] = m.style.strong.Render("  " + row(m.width-2, fields, titles(fields)))
-	}
+	lines := []string{m.style.strong.Render("  " + row(m.width-2, fields, titles(fields)))}
 	from, to := m.table.window(n, chosen)
 	for i := from; i < to; i++ {
 		text := row(m.width-2, fields, cells(i))
@@ -78,12 +75,16 @@ func (m *model) sourceTable(room int) []string {
 	if len(list) == 0 {
 		return []string{"", m.style.faint.Render(" " + m.empty())}
 	}
-	fields := []field{{"SOURCE", 0, false}, {"SESSIONS", 8, true}, {"IDLE", 5, true}, {"1 MIN", 6, true}, {"OLDEST", 9, true}}
+	head := "SOURCE"
+	if !m.look.OK {
+		head = "SOURCE, as it was before"
+	}
+	fields := []field{{head, 0, false}, {"SESSIONS", 8, true}, {"IDLE", 5, true}, {"1 MIN", 6, true}, {"OLDEST", 9, true}}
 	if m.width >= wide {
 		fields = append(fields, field{"APPLICATION", 18, false}, field{"ROLE", 14, false}, field{"DATABASE", 14, false}, field{"ADDRESS", 15, false})
 	}
 	_, chosen := m.rows()
-	return m.list(room, "", fields, len(list), chosen, func(i int) []string {
+	return m.list(room, fields, len(list), chosen, func(i int) []string {
 		s := list[i]
 		name := m.markOf(m.sessionsOf(s)) + s.Name()
 		if s.Ours {
@@ -106,16 +107,16 @@ func (m *model) sessionTable(room int) []string {
 	if len(list) == 0 {
 		return append(lines, m.style.faint.Render(" "+m.empty()))
 	}
-	fields := []field{{"PID", 9, true}, {"STATE", 11, false}, {"FOR", 9, true}, {"DATABASE", 14, false}, {"CLIENT", 15, false}, {"LAST QUERY", 0, false}}
+	fields := []field{{"PID", 9, true}, {"STATE", 11, false}, {"FOR", 9, true}, {"CLIENT", 15, false}, {"LAST QUERY", 0, false}}
 	if m.width >= wide {
-		fields = []field{{"PID", 9, true}, {"STATE", 27, false}, {"FOR", 9, true}, {"DATABASE", 20, false}, {"CLIENT", 22, false}, {"APPLICATION", 18, false}, {"ROLE", 14, false}, {"LAST QUERY", 0, false}}
+		fields = []field{{"PID", 9, true}, {"STATE", 27, false}, {"FOR", 9, true}, {"CLIENT", 22, false}, {"DATABASE", 20, false}, {"APPLICATION", 18, false}, {"ROLE", 14, false}, {"LAST QUERY", 0, false}}
 	}
 	_, chosen := m.rows()
-	return append(lines, m.list(room-1, "", fields, len(list), chosen, func(i int) []string {
+	return append(lines, m.list(room-1, fields, len(list), chosen, func(i int) []string {
 		s := list[i]
-		cells := []string{m.markOf(list[i:i+1]) + fmt.Sprint(s.PID), stateOf(string(s.State), m.width), screen.Age(s.Age), s.Database, client(s)}
+		cells := []string{m.markOf(list[i:i+1]) + fmt.Sprint(s.PID), stateOf(string(s.State), m.width), screen.Age(s.Age), client(s)}
 		if m.width >= wide {
-			cells = append(cells, s.ApplicationName, s.Role)
+			cells = append(cells, s.Database, s.ApplicationName, s.Role)
 		}
 		return append(cells, s.Query)
 	})...)

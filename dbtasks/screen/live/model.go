@@ -50,7 +50,7 @@ type model struct {
 
 func newModel(ctx context.Context, engine Engine, o Options) *model {
 	m := &model{ctx: ctx, engine: engine, now: time.Now, every: o.Every, utf8: encodesUTF8(o.Environ, runtime.GOOS == "windows"),
-		width: 80, height: 24, growth: growth{}, marked: map[pgops.SessionID]bool{}}
+		width: 80, height: 24, growth: growth{counts: map[string][]countAt{}}, marked: map[pgops.SessionID]bool{}}
 	m.style = newStyle(true, m.utf8, true)
 	if o.For > 0 {
 		m.ends = m.now().Add(o.For)

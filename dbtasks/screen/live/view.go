@@ -68,7 +68,7 @@ func (m *model) lines() []string {
 	return m.cut(append(lines, m.statusLine(), m.keyLine()))
 }
 
-func chartHeight(height int) int { return min(max(height/3-2, 6), 18) }
+func chartHeight(height int) int { return min(max(height/3, 6), 20) }
 
 func (m *model) cut(lines []string) []string {
 	for i, l := range lines {
@@ -82,7 +82,7 @@ func (m *model) title(now time.Time) string {
 	place := m.engine.Place()
 	left := fmt.Sprintf(" %s  %s at %s", m.style.strong.Render("dbtasks"), place.Database, place.At())
 	if v := m.engine.Version(); v != "" {
-		left += "  PostgreSQL " + v
+		left += "  PostgreSQL " + strings.Fields(v)[0] // packagers add their own version
 	}
 	right := "every " + short(m.every) + "  " + now.Format(time.TimeOnly) + " "
 	if m.paused {
@@ -115,7 +115,7 @@ func (m *model) headline() string {
 	ink := m.style.good
 	switch {
 	case l.Used >= l.Usable:
-		text, ink = fmt.Sprintf(" FULL: %d of %d usable slots; the next login is refused", l.Used, l.Usable), m.style.bad
+		return m.style.bad.Render(fmt.Sprintf(" FULL: %d of %d usable slots; the next login is refused", l.Used, l.Usable))
 	case l.Percent >= 80 || l.FullInMS > 0 && l.FullInMS < (5*time.Minute).Milliseconds():
 		ink = m.style.bad
 	case l.Percent >= 50 || l.FullInMS > 0:
@@ -142,16 +142,18 @@ func trend(perMinute *float64, fullInMS int64) string {
 // leakLine names the leak.
 func (m *model) leakLine() string {
 	s, found := m.growth.leak(m.look.Sources)
-	if !found {
+	if !found || !m.look.OK {
 		return ""
 	}
-	text := fmt.Sprintf(" LEAK: %s holds %d, %d idle", s.Name(), s.Count, s.Idle)
+	// The figures first: a long name may be cut.
+	text := fmt.Sprintf(" LEAK: %d held, %d idle", s.Count, s.Idle)
 	if n := m.growth.of(s); n > 0 {
-		text += fmt.Sprintf(", %d more than a minute ago", n)
+		text += fmt.Sprintf(", +%d within a minute", n)
 	}
 	if s.LeftBehind > 0 {
-		text += fmt.Sprintf("; %d pools, %d sessions left by reloads", s.Pools, s.LeftBehind)
+		text += fmt.Sprintf(", %d left by reloads", s.LeftBehind)
 	}
+	text += ": " + s.Name()
 	return m.style.bad.Render(text)
 }
 
