@@ -24,6 +24,8 @@ type Watch struct {
 	history History
 	report  MonitorReport
 	holders holders
+
+	triedReserved time.Time
 }
 
 // WatchOptions choose what a Watch looks at.
@@ -122,12 +124,9 @@ func (w *Watch) ask(ctx context.Context) (Look, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.deps.Pool.URL().ConnectTimeout)
 	defer cancel()
 	if w.held == nil {
-		a, err := openURL(ctx, w.deps, nil)
-		if err != nil {
+		if err := w.login(ctx); err != nil {
 			return Look{}, err
 		}
-		w.held = a
-		w.report.Logins++
 	}
 	l, err := w.count(ctx)
 	if err != nil {
@@ -136,6 +135,32 @@ func (w *Watch) ask(ctx context.Context) (Look, error) {
 	}
 	return l, nil
 }
+
+// login takes a session of the pool. To say who holds the slots when all are
+// taken it takes a reserved one instead, where it may.
+func (w *Watch) login(ctx context.Context) error {
+	a, err := openURL(ctx, w.deps, nil)
+	cause := pgops.CauseOf(err)
+	full := cause == pgops.CauseReservedOnly || cause == pgops.CauseSlotsFull
+	if w.sources && full && time.Since(w.triedReserved) > reservedPause {
+		w.triedReserved = time.Now()
+		if target, located := locate(ctx, w.deps.Pool.URL()); located == nil {
+			if reserved, _ := openReserved(ctx, w.deps, target); reserved != nil {
+				a, err = reserved, nil
+				w.history.mark(time.Now(), "full: logins refused")
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	w.held = a
+	w.report.Logins++
+	return nil
+}
+
+// reservedPause is how often a reserved slot is asked for while nobody gets in.
+const reservedPause = 10 * time.Second
 
 func (w *Watch) count(ctx context.Context) (Look, error) {
 	database := w.deps.Pool.URL().Database

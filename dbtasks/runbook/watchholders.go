@@ -20,7 +20,7 @@ type holders struct {
 
 // holdersAge is how old what is told of the processes may be (folder, command,
 // ports, stopped or not).
-const holdersAge = 10 * time.Second
+const holdersAge = 30 * time.Second
 
 // of groups the sessions by holder. Where this machine can't be looked at they
 // are grouped by what the server tells.

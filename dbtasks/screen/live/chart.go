@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"charm.land/lipgloss/v2"
-
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -63,47 +61,76 @@ func (m *model) chart(width, height int, h runbook.History, now time.Time) []str
 	var lines []string
 	for row := rows - 1; row >= 0; row-- {
 		low, high := float64(row)*float64(h.Max)/float64(rows), float64(row+1)*float64(h.Max)/float64(rows)
-		label, mark, ink := "", "", m.style.faint
+		label, mark := "", cell{}
 		inRow := func(n int) bool { return float64(n) > low && float64(n) <= high }
 		switch {
 		case inRow(h.Usable):
-			label, mark, ink = fmt.Sprint(h.Usable), m.style.glyph("╌", "-"), m.style.bad
+			label, mark = fmt.Sprint(h.Usable), cell{text: m.style.glyph("╌", "-"), ink: inkBad}
 		case h.Warn > 0 && inRow(h.Warn):
-			label, mark, ink = fmt.Sprint(h.Warn), m.style.glyph("┈", "."), m.style.warn
+			label, mark = fmt.Sprint(h.Warn), cell{text: m.style.glyph("┈", "."), ink: inkWarn}
 		case row == rows-1:
 			label = fmt.Sprint(h.Max)
 		case row == 0:
 			label = "0"
 		}
-		var b strings.Builder
-		fmt.Fprintf(&b, "%*s", axisWidth-1, label)
-		b.WriteString(m.style.glyph("│", "|"))
-		for _, c := range list {
-			b.WriteString(m.cell(c, h, low, high, mark, ink))
+		cells := make([]cell, len(list))
+		for i, c := range list {
+			if cells[i] = m.cell(c, h, low, high); cells[i] == (cell{}) {
+				cells[i] = mark
+			}
 		}
-		lines = append(lines, b.String())
+		lines = append(lines, fmt.Sprintf("%*s", axisWidth-1, label)+m.style.glyph("│", "|")+m.style.join(cells))
 	}
 	return append(lines, m.timeAxis(cols, each))
+}
+
+// cell is one character of the chart; the zero cell is blank.
+type cell struct {
+	text   string
+	ink    ink
+	ground ink // of the background; 0: the terminal's
+}
+
+// join draws cells, runs that look the same in one go: a style costs more than
+// the text.
+func (s style) join(cells []cell) string {
+	var b strings.Builder
+	for i := 0; i < len(cells); {
+		c, from := cells[i], i
+		for i < len(cells) && cells[i] == c {
+			i++
+		}
+		text := c.text
+		if text == "" {
+			text = " "
+		}
+		text = strings.Repeat(text, i-from)
+		if c.ink == inkNone {
+			b.WriteString(text)
+			continue
+		}
+		look := s.of(c.ink)
+		if c.ground != inkNone {
+			look = look.Background(s.of(c.ground).GetForeground())
+		}
+		b.WriteString(look.Render(text))
+	}
+	return b.String()
 }
 
 var eighths = []string{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}
 
 // cell is one cell of a column, of slots low to high.
-func (m *model) cell(c column, h runbook.History, low, high float64, mark string, ink lipgloss.Style) string {
-	blank := " "
-	if mark != "" {
-		blank = ink.Render(mark)
-	}
+func (m *model) cell(c column, h runbook.History, low, high float64) cell {
 	switch {
 	case !c.known:
-		return blank
+		return cell{}
 	case c.refused && float64(h.Usable) > low && float64(h.Usable) <= high:
-		return m.style.bad.Render(m.style.glyph("✖", "X"))
+		return cell{text: m.style.glyph("✖", "X"), ink: inkBad}
+	case c.lost && low == 0:
+		return cell{text: "?", ink: inkBad}
 	case c.lost:
-		if low == 0 {
-			return m.style.bad.Render("?")
-		}
-		return blank
+		return cell{}
 	}
 	used := counts(c.point)
 	if c.refused && c.point.Used() == 0 {
@@ -111,33 +138,33 @@ func (m *model) cell(c column, h runbook.History, low, high float64, mark string
 	}
 	if !m.style.utf8 || !m.style.color {
 		if k := kindAt(used, h.Max+1, (low+high)/2); k < kinds {
-			return m.style.ink[k].Render(m.style.fill[k])
+			return cell{text: m.style.fill[k], ink: k.ink()}
 		}
-		return blank
+		return cell{}
 	}
-	return m.fine(used, h.Max, low, high, blank)
+	return fine(used, h.Max, low, high)
 }
 
 // fine draws a cell in eighths: the lower kind in the foreground, the one
 // above it as background.
-func (m *model) fine(used [kinds]int, total int, low, high float64, blank string) string {
+func fine(used [kinds]int, total int, low, high float64) cell {
 	lower := kindAt(used, total+1, low+1e-9)
 	if lower >= kinds {
-		return blank
+		return cell{}
 	}
 	edge := 0.0
 	for k := kind(0); k <= lower; k++ {
 		edge += float64(used[k])
 	}
 	if edge >= high {
-		return m.style.ink[lower].Render("█")
+		return cell{text: "█", ink: lower.ink()}
 	}
 	part := int((edge-low)/(high-low)*8 + 0.5)
 	upper := kindAt(used, total+1, (edge+high)/2)
 	if upper >= kinds {
-		return m.style.ink[lower].Render(eighths[max(part, 1)])
+		return cell{text: eighths[max(part, 1)], ink: lower.ink()}
 	}
-	return m.style.ink[lower].Background(m.style.ink[upper].GetForeground()).Render(eighths[min(max(part, 1), 7)])
+	return cell{text: eighths[min(max(part, 1), 7)], ink: lower.ink(), ground: upper.ink()}
 }
 
 // timeAxis is the line below: how long ago, every quarter.

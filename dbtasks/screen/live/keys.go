@@ -38,7 +38,7 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 }
 
 func (m *model) command(k string) tea.Cmd {
-	m.status = ""
+	m.say("")
 	switch k {
 	case "q":
 		return tea.Quit
@@ -123,7 +123,7 @@ func (m *model) enter() {
 	}
 	if s, ok := m.selectedSource(); ok {
 		m.open = keyOf(s)
-		m.table.session, m.table.top = pgops.SessionID{}, 0
+		m.table.session, m.table.moved, m.table.top = pgops.SessionID{}, false, 0
 		m.keepSelection()
 	}
 }
@@ -132,7 +132,7 @@ func (m *model) enter() {
 func (m *model) back() {
 	switch {
 	case m.open != "":
-		m.open, m.table.top = "", 0
+		m.open, m.table.moved, m.table.top = "", true, 0
 	case m.filter != "":
 		m.filter = ""
 	}

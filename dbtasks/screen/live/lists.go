@@ -19,7 +19,8 @@ type field struct {
 	right bool
 }
 
-// row lays cells out; what does not fit is cut.
+// row lays out a cell for each column, further ones left out; what does not
+// fit is cut.
 func row(width int, fields []field, cells []string) string {
 	rest := width
 	for _, f := range fields {
@@ -67,8 +68,24 @@ func (m *model) list(room int, fields []field, n, chosen int, cells func(i int) 
 	return lines
 }
 
-// wide is the width from which lists have more columns.
-const wide = 120
+// leastName is what the column without a width of its own keeps before there
+// are further columns.
+const leastName = 44
+
+// extend adds those of the further columns for which there is room.
+func (m *model) extend(fields []field, more ...field) []field {
+	rest := m.width - 2
+	for _, f := range fields {
+		rest -= f.width + 1
+	}
+	for _, f := range more {
+		if rest -= f.width + 1; rest < leastName {
+			break
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
 
 func (m *model) sourceTable(room int) []string {
 	list := m.sources()
@@ -80,9 +97,7 @@ func (m *model) sourceTable(room int) []string {
 		head = "SOURCE, as it was before"
 	}
 	fields := []field{{head, 0, false}, {"SESSIONS", 8, true}, {"IDLE", 5, true}, {"1 MIN", 6, true}, {"OLDEST", 9, true}}
-	if m.width >= wide {
-		fields = append(fields, field{"APPLICATION", 18, false}, field{"ROLE", 14, false}, field{"DATABASE", 14, false}, field{"ADDRESS", 15, false})
-	}
+	fields = m.extend(fields, field{"APPLICATION", 18, false}, field{"ROLE", 14, false}, field{"DATABASE", 14, false}, field{"ADDRESS", 15, false})
 	_, chosen := m.rows()
 	return m.list(room, fields, len(list), chosen, func(i int) []string {
 		s := list[i]
@@ -90,8 +105,8 @@ func (m *model) sourceTable(room int) []string {
 		if s.Ours {
 			name += ", this project"
 		}
-		cells := []string{name, fmt.Sprint(s.Count), fmt.Sprint(s.Idle), m.arrow(s), screen.Age(time.Duration(s.OldestMS) * time.Millisecond)}
-		return append(cells, strings.Join(s.Applications, ","), strings.Join(s.Roles, ","), strings.Join(s.Databases, ","), address(s.Addr))
+		return []string{name, fmt.Sprint(s.Count), fmt.Sprint(s.Idle), m.arrow(s), m.age(time.Duration(s.OldestMS) * time.Millisecond),
+			strings.Join(s.Applications, ","), strings.Join(s.Roles, ","), strings.Join(s.Databases, ","), address(s.Addr)}
 	})
 }
 
@@ -107,18 +122,13 @@ func (m *model) sessionTable(room int) []string {
 	if len(list) == 0 {
 		return append(lines, m.style.faint.Render(" "+m.empty()))
 	}
-	fields := []field{{"PID", 9, true}, {"STATE", 11, false}, {"FOR", 9, true}, {"CLIENT", 15, false}, {"LAST QUERY", 0, false}}
-	if m.width >= wide {
-		fields = []field{{"PID", 9, true}, {"STATE", 27, false}, {"FOR", 9, true}, {"CLIENT", 22, false}, {"DATABASE", 20, false}, {"APPLICATION", 18, false}, {"ROLE", 14, false}, {"LAST QUERY", 0, false}}
-	}
+	fields := m.extend([]field{{"PID", 9, true}, {"LAST QUERY", 0, false}, {"STATE", 11, false}, {"FOR", 9, true}, {"CLIENT", 21, false}},
+		field{"DATABASE", 14, false}, field{"APPLICATION", 18, false}, field{"ROLE", 14, false})
 	_, chosen := m.rows()
 	return append(lines, m.list(room-1, fields, len(list), chosen, func(i int) []string {
 		s := list[i]
-		cells := []string{m.markOf(list[i:i+1]) + fmt.Sprint(s.PID), stateOf(string(s.State), m.width), screen.Age(s.Age), client(s)}
-		if m.width >= wide {
-			cells = append(cells, s.Database, s.ApplicationName, s.Role)
-		}
-		return append(cells, s.Query)
+		state := strings.Replace(string(s.State), "in transaction", "in tx", 1)
+		return []string{m.markOf(list[i:i+1]) + fmt.Sprint(s.PID), s.Query, state, m.age(s.Age), client(s), s.Database, s.ApplicationName, s.Role}
 	})...)
 }
 
@@ -164,11 +174,12 @@ func (m *model) arrow(s runbook.Source) string {
 	return m.style.glyph("·", ".")
 }
 
-func stateOf(state string, width int) string {
-	if width < wide {
-		return strings.Replace(state, "idle in transaction", "idle in tx", 1)
+// age is empty where it is hidden.
+func (m *model) age(d time.Duration) string {
+	if d == 0 {
+		return m.style.glyph("·", ".")
 	}
-	return state
+	return screen.Age(d)
 }
 
 func address(addr string) string {

@@ -37,7 +37,7 @@ type Options struct {
 
 // framesPerSecond is how often the screen is written at most: what changes is
 // a look a second or a key.
-const framesPerSecond = 20
+const framesPerSecond = 15
 
 // Run shows the screen until q, Ctrl+C, the end of the run, of the context or
 // of the terminal, and gives the terminal back as it was. Its error is the

@@ -44,6 +44,7 @@ type model struct {
 	question *question
 	acting   string // what is being done; empty: nothing
 	actFrom  time.Time
+	drawn    string // the screen as it was drawn last; empty: something has changed since
 	status   string
 	bad      bool // status is of something that did not work
 }
@@ -98,6 +99,9 @@ func (m *model) lookNow() tea.Cmd {
 
 // Update takes one message.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	if _, timer := msg.(tickMsg); !timer {
+		m.drawn = ""
+	}
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height

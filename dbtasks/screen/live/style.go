@@ -30,6 +30,28 @@ func counts(p runbook.Point) [kinds]int {
 	return [kinds]int{p.Idle, p.Active, p.InTransaction, p.Other, p.Elsewhere}
 }
 
+// ink is a colour of the chart.
+type ink int
+
+const (
+	inkNone ink = iota
+	inkBad
+	inkWarn
+	inkKinds // and further: the kinds
+)
+
+func (k kind) ink() ink { return inkKinds + ink(k) }
+
+func (s style) of(i ink) lipgloss.Style {
+	switch i {
+	case inkBad:
+		return s.bad
+	case inkWarn:
+		return s.warn
+	}
+	return s.ink[i-inkKinds]
+}
+
 // style is how things look on this terminal: dark or light, with colours or
 // without, with the block characters of Unicode or with ASCII.
 type style struct {

@@ -15,6 +15,7 @@ import (
 type table struct {
 	source  string          // key of the chosen one
 	session pgops.SessionID // the chosen one
+	moved   bool            // by the user; before that the first row is the chosen one
 	top     int             // first row shown
 	height  int             // rows shown
 
@@ -99,9 +100,10 @@ func (m *model) choose(i int) {
 	}
 }
 
-// keepSelection chooses the first row where what was chosen is gone.
+// keepSelection chooses the first row where nothing was chosen yet, or what
+// was chosen is gone.
 func (m *model) keepSelection() {
-	if n, chosen := m.rows(); chosen < 0 && n > 0 {
+	if n, chosen := m.rows(); n > 0 && (chosen < 0 || !m.table.moved) {
 		m.choose(0)
 	}
 }
@@ -109,6 +111,7 @@ func (m *model) keepSelection() {
 func (m *model) move(by int) {
 	n, chosen := m.rows()
 	if n > 0 {
+		m.table.moved = true
 		m.choose(min(max(chosen+by, 0), n-1))
 	}
 }

@@ -18,7 +18,10 @@ const leastWidth, leastHeight, chartFrom = 40, 10, 18
 
 // View draws the screen.
 func (m *model) View() tea.View {
-	v := tea.NewView(strings.Join(m.lines(), "\n"))
+	if m.drawn == "" {
+		m.drawn = strings.Join(m.lines(), "\n")
+	}
+	v := tea.NewView(m.drawn)
 	v.AltScreen = true
 	v.WindowTitle = "dbtasks: " + m.engine.Place().Database
 	return v
@@ -86,7 +89,7 @@ func (m *model) title(now time.Time) string {
 	}
 	right := "every " + short(m.every) + "  " + now.Format(time.TimeOnly) + " "
 	if m.paused {
-		right = m.style.chosen.Render(" PAUSED, p goes on ") + " " + right
+		right = m.style.chosen.Render(" PAUSED, p goes on ")
 	}
 	return spread(left, right, m.width)
 }
@@ -203,7 +206,7 @@ func (m *model) statusLine() string {
 
 func (m *model) keyLine() string {
 	keys := []string{"c cleanup idle", "C all", "Enter open", "Space mark", "x end marked", "/ filter", "i idle", "s sort", "+/- interval", "p pause", "? help", "q quit"}
-	if m.width < 120 {
+	if m.width < 130 {
 		keys = []string{"c cleanup", "C all", "Enter open", "Space mark", "x end", "/ i s p +/-", "? help", "q quit"}
 	}
 	return m.style.faint.Render(" " + strings.Join(keys, "  "))
