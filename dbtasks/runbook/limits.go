@@ -84,7 +84,7 @@ func askLimits(ctx context.Context, deps *Deps, a *access) (LimitsReport, pgops.
 	if err != nil {
 		return LimitsReport{}, pgops.Limits{}, err
 	}
-	role, database := placeOf(deps.Pool.URL()).Role, placeOf(deps.Pool.URL()).Database
+	role, database := deps.Pool.URL().User, deps.Pool.URL().Database
 	limits, err := pgops.AskLimits(ctx, a.conn, a.server, role, database)
 	if err != nil {
 		return LimitsReport{}, limits, err
@@ -121,13 +121,15 @@ func (r *LimitsReport) want(role, database string) {
 	}
 	r.Wanted = r.Processes * r.PoolLimit
 	r.Available = max(0, r.Usable-others)
-	for _, list := range [][]pgops.NamedLimit{r.RoleLimits, r.DatabaseLimits} {
-		for _, l := range list {
-			if l.Limit >= 0 && (l.Name == role || l.Name == database) {
-				r.Available = min(r.Available, l.Limit)
-			}
+	for _, l := range append(ours(r.RoleLimits, role), ours(r.DatabaseLimits, database)...) {
+		if l.Limit >= 0 {
+			r.Available = min(r.Available, l.Limit)
 		}
 	}
+}
+
+func ours(list []pgops.NamedLimit, name string) []pgops.NamedLimit {
+	return slices.DeleteFunc(slices.Clone(list), func(l pgops.NamedLimit) bool { return l.Name != name })
 }
 
 // backendMemory is the median over the backends of this machine that may be
@@ -161,7 +163,7 @@ func limitsWithoutSession(ctx context.Context, deps *Deps, refusal *Failure) (Li
 	}
 	r := LimitsReport{Target: who.Target, Route: RouteOutside, PoolLimit: url.Limit, Sources: who.Sources, Refusal: refusal.Message, Next: deps.Command("db:cleanup"),
 		RoleLimits: []pgops.NamedLimit{}, DatabaseLimits: []pgops.NamedLimit{}, Timeouts: []pgops.Timeout{}, Advice: []Advice{}, Memory: Memory{Bytes: assumedMemory}}
-	r.want(url.User, url.Database)
+	r.want(who.Target.Role, who.Target.Database)
 	r.Available = 0
 	return r, nil
 }

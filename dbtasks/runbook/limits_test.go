@@ -120,6 +120,19 @@ func TestLimitsLooksThroughAReservedSlotAtOurRoleAndNotAtTheAdmins(t *testing.T)
 	}
 }
 
+func TestLimitsShowsReservedConnectionsAsNotUsable(t *testing.T) {
+	t.Parallel()
+	if b := pgtest.Binaries(t); b.Major < 16 {
+		t.Skipf("reserved_connections came with PostgreSQL 16, this is %s", b.Version)
+	}
+	s := pgtest.Start(t, pgserver.DisposableOptions{Settings: map[string]string{"reserved_connections": "4"}})
+	d := deps(t, t.TempDir(), "DATABASE_URL="+s.NewDatabase().URL("connection_limit=5"))
+	r, err := runbook.Limits(ctx, d, runbook.LimitsOptions{})
+	if err != nil || r.Slots.Reserved != 4 || r.Usable != 13 {
+		t.Errorf("%+v, %v", r.Slots, err)
+	}
+}
+
 func TestLimitsTellsWhatItCanWhenNobodyIsLetIn(t *testing.T) {
 	t.Parallel()
 	s := pgtest.Start(t, pgserver.DisposableOptions{SuperuserReserved: -1})

@@ -56,7 +56,10 @@ func advise(deps *Deps, url *config.URL, server pgops.Server, r LimitsReport, ro
 
 // String is the cost for people, and how it is known.
 func (m Memory) String() string {
-	if m.Measured > 0 {
+	switch {
+	case m.Measured == 1:
+		return fmt.Sprintf("%s (measured: one backend here), and work_mem and more while it runs a query", megabytes(m.Bytes))
+	case m.Measured > 1:
 		return fmt.Sprintf("%s (measured: median of %d backends here), and work_mem and more while it runs a query", megabytes(m.Bytes), m.Measured)
 	}
 	return fmt.Sprintf("up to %s (not measurable as this user; PGConf.DE 2025, session 6297), and work_mem and more while it runs a query", megabytes(m.Bytes))

@@ -2,10 +2,12 @@ package runbook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
 
 // applyRaise writes, restarts and asks again. Both sessions end with it.
@@ -23,22 +25,30 @@ func applyRaise(ctx context.Context, deps *Deps, a, writer *access, r *LimitsRep
 	err := plan.restart.Apply(ctx, deps.Progress)
 	if ctx.Err() != nil {
 		return &Failure{Exit: ExitNotDone, Code: "interrupted", Message: fmt.Sprintf("Interrupted: max_connections = %d is written, and holds from the restart, which may be under way.", plan.New),
-			Next: deps.Command("db:limits"), Err: ctx.Err()}
+			Details: []string{"to take it back: ALTER SYSTEM RESET max_connections;"}, Next: deps.Command("db:limits"), Err: ctx.Err()}
+	}
+	patience := restartTimeout
+	if err != nil {
+		patience = failedTimeout
+	}
+	s, askErr := askAgain(ctx, deps, patience)
+	if askErr == nil && s.Slots.Max == plan.New { // a command that failed may have restarted it all the same
+		plan.Done, r.OK, r.Slots, r.Usable, r.Free = true, true, s.Slots, s.Slots.Usable(), s.Slots.Free()
+		r.Sources, r.Processes, r.Wanted, r.Available, r.Advice = []Source{}, 0, 0, r.Free, []Advice{}
+		return nil
 	}
 	if err == nil {
-		var s pgops.Server
-		if s, err = askAgain(ctx, deps, restartTimeout); err == nil && s.Slots.Max == plan.New {
-			plan.Done, r.OK, r.Slots = true, true, s.Slots
-			r.Usable, r.Free = s.Slots.Usable(), s.Slots.Free()
-			r.Sources, r.Processes, r.Wanted, r.Available, r.Advice = []Source{}, 0, 0, s.Slots.Free(), []Advice{}
-			return nil
-		}
-		if err == nil {
-			err = fmt.Errorf("it still says max_connections = %d", s.Slots.Max)
-		}
+		err = askErr
+	}
+	if err == nil {
+		err = fmt.Errorf("it still says max_connections = %d", s.Slots.Max)
 	}
 	return undoRaise(ctx, deps, plan, err)
 }
+
+// failedTimeout is for a restart that is said to have failed: the server may
+// be on its way up even so.
+const failedTimeout = 2 * time.Second
 
 // askAgain logs in afresh, through a reserved slot where leaks took the others
 // again at once.
@@ -57,22 +67,24 @@ func askAgain(ctx context.Context, deps *Deps, patience time.Duration) (pgops.Se
 }
 
 // undoRaise takes the written value back: over SQL where the server lets a
-// login in, else in the file, and starts the server again.
+// login in, else in the file, and starts the server again. Ctrl+C does not
+// stop it: that would leave the server down.
 func undoRaise(ctx context.Context, deps *Deps, plan *Raise, why error) error {
+	ctx = context.WithoutCancel(ctx)
 	f := &Failure{Exit: ExitNotDone, Code: "not_raised", Message: fmt.Sprintf("max_connections was not raised: %s", firstWords(why)), Err: why}
 	if a, err := open(ctx, deps, openOptions{caller: "db:limits"}); err == nil {
 		defer func() { a.release() }()
 		limits, err := pgops.AskLimits(ctx, a.conn, a.server, a.server.Role, a.server.Database)
 		writer := a
 		if err == nil {
-			writer, err = raiseLogin(ctx, deps, a, limits)
+			writer, _, err = raiseLogin(ctx, deps, a, limits)
 		}
 		if err == nil {
 			if writer != a {
 				defer func() { writer.release() }()
 			}
 			before := 0
-			if plan.wasInSQL {
+			if plan.inAuto {
 				before = plan.Old
 			}
 			if err = pgops.SetMaxConnections(ctx, writer.conn, before); err == nil {
@@ -94,13 +106,12 @@ func undoRaise(ctx context.Context, deps *Deps, plan *Raise, why error) error {
 	f.Details = append(f.Details, plan.auto.Path+" is as it was")
 	deps.progress("undone in %s; starting PostgreSQL again: %s", plan.auto.Path, plan.Restart)
 	err := plan.restart.Resume(ctx, deps.Progress)
-	if err == nil {
-		if s, askErr := askAgain(ctx, deps, restartTimeout); askErr == nil {
+	if err == nil || errors.Is(err, pgserver.ErrServerChanged) {
+		var s pgops.Server
+		if s, err = askAgain(ctx, deps, restartTimeout); err == nil {
 			f.Message += fmt.Sprintf(" (undone; the server is up again, with %d)", s.Slots.Max)
 			f.Next = deps.Command("db:limits")
 			return f
-		} else {
-			err = askErr
 		}
 	}
 	f.Message += "; the server is down"

@@ -25,9 +25,9 @@ type Raise struct {
 	Ends    []SessionsOfRole `json:"ends"`    // by the restart: sessions of every database
 	Done    bool             `json:"done"`
 
-	restart  pgserver.Restart
-	auto     *pgserver.AutoConf // postgresql.auto.conf as it was; nil: not ours to write
-	wasInSQL bool               // ALTER SYSTEM had set it before
+	restart pgserver.Restart
+	auto    *pgserver.AutoConf // postgresql.auto.conf as it was; nil: not ours to write
+	inAuto  bool               // Old is an earlier ALTER SYSTEM's, as far as the login may see that
 }
 
 // SessionsOfRole are the sessions of one role in one database.
@@ -86,7 +86,7 @@ func raise(ctx context.Context, deps *Deps, a *access, limits pgops.Limits, r *L
 	if err := raiseMakesSense(deps, a.server, limits, r.Memory, n); err != nil {
 		return err
 	}
-	writer, err := raiseLogin(ctx, deps, a, limits)
+	writer, limits, err := raiseLogin(ctx, deps, a, limits)
 	if err != nil {
 		return err
 	}
@@ -97,6 +97,7 @@ func raise(ctx context.Context, deps *Deps, a *access, limits pgops.Limits, r *L
 	if err != nil {
 		return err
 	}
+	plan.inAuto = limits.MaxInAuto
 	r.Raise, r.OK = plan, false
 	plan.show(deps)
 	return applyRaise(ctx, deps, a, writer, r)
@@ -124,31 +125,32 @@ func raiseMakesSense(deps *Deps, s pgops.Server, limits pgops.Limits, m Memory, 
 	return nil
 }
 
-// raiseLogin is a session that may ALTER SYSTEM: DBTASKS_ADMIN_URL's where
-// that is set, else the one that is there, else the local superuser's.
-func raiseLogin(ctx context.Context, deps *Deps, a *access, limits pgops.Limits) (*access, error) {
+// raiseLogin is a session that may ALTER SYSTEM, with what it sees:
+// DBTASKS_ADMIN_URL's where that is set, else the one that is there, else the
+// local superuser's.
+func raiseLogin(ctx context.Context, deps *Deps, a *access, limits pgops.Limits) (*access, pgops.Limits, error) {
 	admin, err := deps.Config.Admin()
 	if err != nil {
-		return nil, err
+		return nil, limits, err
 	}
 	if limits.MayRaise && (admin == nil || a.route == RouteAdminURL) {
-		return a, nil
+		return a, limits, nil
 	}
 	target, err := locate(ctx, deps.Pool.URL())
 	if err != nil {
-		return nil, err
+		return nil, limits, err
 	}
 	target.prove(a.server)
 	writer, tried := openReserved(ctx, deps, target)
 	if writer != nil {
 		may, err := pgops.AskLimits(ctx, writer.conn, writer.server, target.Role, target.Database)
 		if err == nil && may.MayRaise {
-			return writer, nil
+			return writer, may, nil
 		}
 		tried = append(tried, fmt.Sprintf("role %q may not ALTER SYSTEM either", writer.server.Role))
 		writer.release()
 	}
-	return nil, &Failure{Exit: ExitNotDone, Code: "not_permitted", Details: tried,
+	return nil, limits, &Failure{Exit: ExitNotDone, Code: "not_permitted", Details: tried,
 		Message: fmt.Sprintf("Role %q may not set max_connections (ALTER SYSTEM wants a superuser). Nothing was touched.", a.server.Role),
 		Next:    "set DBTASKS_ADMIN_URL in .env to a superuser's URL"}
 }
@@ -171,11 +173,6 @@ func planRaise(ctx context.Context, deps *Deps, writer *access, r *LimitsReport,
 	if err != nil {
 		return nil, err
 	}
-	may, err := pgops.AskLimits(ctx, writer.conn, writer.server, r.Target.Role, r.Target.Database)
-	if err != nil {
-		return nil, err
-	}
-	plan.wasInSQL = may.MaxInAuto
 	at := map[[2]string]int{}
 	for _, s := range sessions {
 		key := [2]string{s.Database, s.Role}

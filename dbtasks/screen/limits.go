@@ -13,7 +13,7 @@ import (
 // Sentences keep to 80 columns; statements stay on one line, to be copied.
 func (p *Printer) Limits(r runbook.LimitsReport) {
 	if r.Raise != nil && r.Raise.Done {
-		p.outcome(true, "Raised max_connections from %d to %d; the server was restarted and says so itself.", r.Raise.Old, r.Raise.New)
+		p.outcome(true, "Raised max_connections from %d to %d: the restarted server says so itself.", r.Raise.Old, r.Raise.New)
 		return
 	}
 	p.outcome(r.OK && r.Wanted <= r.Available && r.Free > 0, "%s", wrapped(r.Headline()+".", 0))
