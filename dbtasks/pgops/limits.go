@@ -2,6 +2,7 @@ package pgops
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -118,7 +119,7 @@ func timeouts(ctx context.Context, conn *pgx.Conn, server Server, role, database
 					AND pg_catalog.lower(pg_catalog.split_part(c, '=', 1)) = $1::text
 				ORDER BY special DESC LIMIT 1) o ON true
 			WHERE s.name = $1::text`, execMode(conn), t.Name, role, database).Scan(&setting, &source, &inAuto, &override, &special)
-		if err == pgx.ErrNoRows {
+		if errors.Is(err, pgx.ErrNoRows) {
 			t.Source = "not in PostgreSQL " + server.Version
 			continue
 		}
