@@ -225,6 +225,24 @@ func TestRaiseIsUndoneWhenTheServerDoesNotComeBack(t *testing.T) {
 	}
 }
 
+func TestRaiseIsUndoneOverSQLWhereTheRestartDidNotHappen(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db := s.NewDatabase()
+	for _, restart := range []string{"true", "false"} { // says that it did, says that it did not
+		d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"), "DBTASKS_RESTART_COMMAND="+restart)
+		_, err := runbook.Limits(ctx, d, raiseTo(32))
+		if f := failure(t, err, "not_raised", runbook.ExitNotDone); !strings.Contains(f.Message, "undone; the server runs with 20") {
+			t.Errorf("%s: %s", restart, f.Message)
+		}
+		var left int
+		admin := pgtest.Connect(t, s.AdminURL("postgres"))
+		if err := admin.QueryRow(ctx, "SELECT count(*) FROM pg_file_settings WHERE name = 'max_connections' AND setting = '32'").Scan(&left); err != nil || left != 0 {
+			t.Errorf("%s: the value is still written (%d, %v)", restart, left, err)
+		}
+	}
+}
+
 func TestRaiseRefusesWhatIsNonsenseAndTouchesNothing(t *testing.T) {
 	t.Parallel()
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
