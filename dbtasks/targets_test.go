@@ -16,7 +16,7 @@ import (
 var contract = []string{
 	"db:cleanup dry=bool force=bool idle=time.Duration json=bool remote=string",
 	"db:limits json=bool raise=int",
-	"db:monitor For=time.Duration every=time.Duration json=bool once=bool warn=int",
+	"db:monitor For=time.Duration every=time.Duration json=bool once=bool svg=string warn=int",
 	"db:test json=bool wait=time.Duration",
 	"db:who json=bool",
 	"dev:drill slots=int",
