@@ -20,6 +20,7 @@ type Restart struct {
 	line     string           // the command for people
 	prepare  func() *exec.Cmd // the command to run, made anew for each Apply
 	check    func() error     // is it still the server that was looked at? nil: not asked
+	down     func() error     // does no server run there? nil: not asked
 	finishes bool             // must not be cut in half: a context that ends does not end it
 }
 
@@ -81,4 +82,11 @@ func (r Restart) Apply(ctx context.Context, out io.Writer) error {
 		out = io.Discard
 	}
 	return runRestart(ctx, r.prepare(), out, !r.finishes)
+}
+
+// Resume is Apply for a server that a restart left down. ErrServerChanged: one
+// runs there.
+func (r Restart) Resume(ctx context.Context, out io.Writer) error {
+	r.check = r.down
+	return r.Apply(ctx, out)
 }

@@ -40,6 +40,7 @@ func planPgCtl(pm Postmaster) (Restart, bool, error) {
 	return Restart{
 		Kind: RestartByPgCtl, line: line, finishes: true,
 		check: func() error { return stillThere(pm) },
+		down:  func() error { return isDown(pm) },
 		prepare: func() *exec.Cmd {
 			cmd := exec.Command(args[0], args[1:]...)
 			cmd.SysProcAttr = owner.attr()
@@ -56,6 +57,14 @@ func stillThere(pm Postmaster) error {
 	file, err := readPIDFile(pm.DataDir)
 	if err != nil || file.pid != pm.PID || !file.started.Equal(pm.Started) {
 		return fmt.Errorf("%w: %s is no longer process %d's", ErrServerChanged, pm.DataDir, pm.PID)
+	}
+	return nil
+}
+
+// isDown: pg_ctl starts what does not run, by postmaster.opts as well.
+func isDown(pm Postmaster) error {
+	if file, err := readPIDFile(pm.DataDir); err == nil && worksIn(file.pid, pm.DataDir) {
+		return fmt.Errorf("%w: process %d runs on %s", ErrServerChanged, file.pid, pm.DataDir)
 	}
 	return nil
 }

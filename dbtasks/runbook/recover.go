@@ -200,9 +200,16 @@ func (r *recovery) restartStep(ctx context.Context) Step {
 
 // restartPlan finds out how this server is restarted.
 func (r *recovery) restartPlan(ctx context.Context) (pgserver.Restart, error) {
-	target, err := locate(ctx, r.deps.Pool.URL())
+	_, plan, err := restartOf(ctx, r.deps)
+	return plan, err
+}
+
+// restartOf is the server's postmaster, nil where it can't be looked at, and
+// how it is restarted.
+func restartOf(ctx context.Context, deps *Deps) (*pgserver.Postmaster, pgserver.Restart, error) {
+	target, err := locate(ctx, deps.Pool.URL())
 	if err != nil {
-		return pgserver.Restart{}, err
+		return nil, pgserver.Restart{}, err
 	}
 	var pm *pgserver.Postmaster
 	if l := target.Listener; l != nil && l.Kind == hostops.Postgres {
@@ -210,10 +217,11 @@ func (r *recovery) restartPlan(ctx context.Context) (pgserver.Restart, error) {
 		if err == nil {
 			if found, err := pgserver.Inspect(p.PID, p.Exe, p.Args, p.Dir); err == nil {
 				pm = &found
-			} else if r.deps.Config.RestartCommand == "" {
-				return pgserver.Restart{}, err
+			} else if deps.Config.RestartCommand == "" {
+				return nil, pgserver.Restart{}, err
 			}
 		}
 	}
-	return pgserver.PlanRestart(pm, r.deps.Config.RestartCommand)
+	plan, err := pgserver.PlanRestart(pm, deps.Config.RestartCommand)
+	return pm, plan, err
 }

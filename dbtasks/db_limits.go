@@ -1,0 +1,23 @@
+package dbtasks
+
+import (
+	"context"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
+)
+
+// Limits says how many sessions there may be, who wants how many, and what would help.
+//
+// It only looks. With -raise it sets max_connections and restarts the server, which ends all
+// sessions of all its databases; when the server does not come back, that is undone.
+func (Db) Limits(
+	ctx context.Context,
+	raise *int, // set max_connections to this many (ALTER SYSTEM, restart, verify)
+	json *bool, // one JSON object on standard output
+) error {
+	return target{name: "db:limits", json: isSet(json), flags: []string{"raise", "json"}}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+		report, err := runbook.Limits(ctx, d, runbook.LimitsOptions{Raise: raise})
+		return result{report: report, text: func(p *screen.Printer) { p.Limits(report) }, exit: exitOf(report.OK)}, err
+	})
+}

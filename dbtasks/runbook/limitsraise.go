@@ -1,0 +1,201 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+)
+
+// mostConnections is the bound of -raise. Each snapshot of each statement goes
+// over all sessions, and above some hundreds a pooler is what is wanted;
+// PostgreSQL itself would take 262,143.
+const mostConnections = 10000
+
+// Raise is the plan of db:limits -raise, and whether it was applied.
+type Raise struct {
+	Old     int              `json:"old"`
+	New     int              `json:"new"`
+	Bytes   int64            `json:"bytes"`   // of memory, when all the added connections are there
+	Login   Route            `json:"login"`   // whose session writes it
+	Restart string           `json:"restart"` // the command
+	Ends    []SessionsOfRole `json:"ends"`    // by the restart: sessions of every database
+	Done    bool             `json:"done"`
+
+	restart pgserver.Restart
+	auto    *pgserver.AutoConf // postgresql.auto.conf as it was; nil: not ours to write
+	inAuto  bool               // Old is an earlier ALTER SYSTEM's, as far as the login may see that
+}
+
+// SessionsOfRole are the sessions of one role in one database.
+type SessionsOfRole struct {
+	Database string `json:"database"`
+	Role     string `json:"role"`
+	Count    int    `json:"count"`
+}
+
+// checkRaise refuses what no server could want.
+func checkRaise(deps *Deps, o LimitsOptions) error {
+	if o.Raise != nil && (*o.Raise <= 0 || *o.Raise > mostConnections) {
+		return badRaise(deps, fmt.Sprintf("-raise wants a number of connections from 1 to %d, not %d", mostConnections, *o.Raise), 0)
+	}
+	return nil
+}
+
+func badRaise(deps *Deps, problem string, instead int) *Failure {
+	f := &Failure{Exit: ExitSettings, Code: "usage", Message: problem + "; nothing was touched.", Next: deps.Command("db:limits")}
+	if instead > 0 {
+		f.Next = deps.Command(fmt.Sprintf("db:limits -raise=%d", instead))
+	}
+	return f
+}
+
+// raiseIsLocal refuses a server that is not proven to be this machine's. Before
+// a login (a nil) only what a login can't prove any more is refused.
+func raiseIsLocal(ctx context.Context, deps *Deps, a *access) error {
+	if err := deps.Connect(); err != nil {
+		return err
+	}
+	target, err := locate(ctx, deps.Pool.URL())
+	if err != nil {
+		return err
+	}
+	if a == nil && (target.hidden || target.Listener == nil && strings.HasPrefix(target.Proof, "nothing listens")) {
+		return nil
+	}
+	if a != nil {
+		target.prove(a.server)
+	}
+	if _, err := target.permit(deps, "db:limits", ""); err != nil {
+		f := *AsFailure(err)
+		f.Next = "raise it on the machine that the server runs on"
+		return &f
+	}
+	return nil
+}
+
+// raise plans, shows the plan, and applies it. It takes over a's session and
+// leaves one in its place or none.
+func raise(ctx context.Context, deps *Deps, a *access, limits pgops.Limits, r *LimitsReport, n int) error {
+	if err := raiseIsLocal(ctx, deps, a); err != nil {
+		return err
+	}
+	if err := raiseMakesSense(deps, a.server, limits, r.Memory, n); err != nil {
+		return err
+	}
+	writer, limits, err := raiseLogin(ctx, deps, a, limits)
+	if err != nil {
+		return err
+	}
+	if writer != a {
+		defer func() { writer.release() }()
+	}
+	plan, err := planRaise(ctx, deps, writer, r, n)
+	if err != nil {
+		return err
+	}
+	plan.inAuto = limits.MaxInAuto
+	r.Raise, r.OK = plan, false
+	plan.show(deps)
+	return applyRaise(ctx, deps, a, writer, r)
+}
+
+func raiseMakesSense(deps *Deps, s pgops.Server, limits pgops.Limits, m Memory, n int) error {
+	least := s.Slots.SuperuserReserved + s.Slots.Reserved + 1
+	switch total := hostops.TotalMemory(); {
+	case s.InRecovery:
+		return &Failure{Exit: ExitRefused, Code: "standby", Message: "Refused: the server is a standby, whose max_connections follows its primary's. Nothing was touched.", Next: "raise it on the primary"}
+	case limits.MaxSource == "command line" || limits.MaxSource == "override":
+		return &Failure{Exit: ExitRefused, Code: "command_line",
+			Message: "Refused: max_connections stands on the server's command line (-c, -N), which wins over ALTER SYSTEM. Nothing was touched.",
+			Next:    "change it where the server is started (compose.yaml, the unit file), and restart the server"}
+	case n < least:
+		return badRaise(deps, fmt.Sprintf("-raise=%d leaves no slot to ordinary roles: %d are reserved", n, least-1), 0)
+	case n <= s.Slots.Used:
+		return badRaise(deps, fmt.Sprintf("-raise=%d is not above the %d sessions in use", n, s.Slots.Used), 0)
+	case n <= s.Slots.Max:
+		return badRaise(deps, fmt.Sprintf("-raise=%d is not above max_connections, which is %d", n, s.Slots.Max), 0)
+	case total > 0 && int64(n)*m.Bytes > total/2: // the other half: work_mem, the page cache, the apps
+		fits := int(total / 2 / m.Bytes)
+		return badRaise(deps, fmt.Sprintf("-raise=%d may take %s, more than half of this machine's memory (%s): %d connections fit", n, megabytes(int64(n)*m.Bytes), megabytes(total), fits), 0)
+	}
+	return nil
+}
+
+// raiseLogin is a session that may ALTER SYSTEM, with what it sees:
+// DBTASKS_ADMIN_URL's where that is set, else the one that is there, else the
+// local superuser's.
+func raiseLogin(ctx context.Context, deps *Deps, a *access, limits pgops.Limits) (*access, pgops.Limits, error) {
+	admin, err := deps.Config.Admin()
+	if err != nil {
+		return nil, limits, err
+	}
+	if limits.MayRaise && (admin == nil || a.route == RouteAdminURL) {
+		return a, limits, nil
+	}
+	target, err := locate(ctx, deps.Pool.URL())
+	if err != nil {
+		return nil, limits, err
+	}
+	target.prove(a.server)
+	writer, tried := openReserved(ctx, deps, target)
+	if writer != nil {
+		may, err := pgops.AskLimits(ctx, writer.conn, writer.server, target.Role, target.Database)
+		if err == nil && may.MayRaise {
+			return writer, may, nil
+		}
+		tried = append(tried, fmt.Sprintf("role %q may not ALTER SYSTEM either", writer.server.Role))
+		writer.release()
+	}
+	return nil, limits, &Failure{Exit: ExitNotDone, Code: "not_permitted", Details: tried,
+		Message: fmt.Sprintf("Role %q may not set max_connections (ALTER SYSTEM wants a superuser). Nothing was touched.", a.server.Role),
+		Next:    "set DBTASKS_ADMIN_URL in .env to a superuser's URL"}
+}
+
+func planRaise(ctx context.Context, deps *Deps, writer *access, r *LimitsReport, n int) (*Raise, error) {
+	old := r.Slots.Max
+	plan := &Raise{Old: old, New: n, Bytes: int64(n-old) * r.Memory.Bytes, Login: writer.route, Ends: []SessionsOfRole{}}
+	pm, restart, err := restartOf(ctx, deps)
+	if err != nil {
+		return nil, (&recovery{deps: deps}).noRestart(err)
+	}
+	plan.restart, plan.Restart = restart, restart.Describe()
+	if pm != nil {
+		if plan.auto, err = pgserver.ReadAutoConf(pm.DataDir); err != nil {
+			plan.auto = nil
+			deps.progress("its undo would be by hand: %s", err)
+		}
+	}
+	sessions, err := pgops.Sessions(ctx, writer.conn, "")
+	if err != nil {
+		return nil, err
+	}
+	at := map[[2]string]int{}
+	for _, s := range sessions {
+		key := [2]string{s.Database, s.Role}
+		i, known := at[key]
+		if !known {
+			i, at[key] = len(plan.Ends), len(plan.Ends)
+			plan.Ends = append(plan.Ends, SessionsOfRole{Database: s.Database, Role: s.Role})
+		}
+		plan.Ends[i].Count++
+	}
+	return plan, nil
+}
+
+// show says what will be done, before it is.
+func (p *Raise) show(deps *Deps) {
+	deps.progress("Raising max_connections from %d to %d: up to %s more memory when all are in use", p.Old, p.New, megabytes(p.Bytes))
+	deps.progress("  1. ALTER SYSTEM SET max_connections = %d, %s", p.New, p.Login.Words())
+	deps.progress("  2. restart: %s", p.Restart)
+	deps.progress("  3. ask the server again; undo it when it does not come back")
+	if len(p.Ends) == 0 {
+		deps.progress("  the restart ends no session of anybody's")
+	}
+	for _, s := range p.Ends {
+		deps.progress("  the restart ends: %d of role %q in database %q", s.Count, s.Role, s.Database)
+	}
+}
