@@ -111,6 +111,7 @@ var fields = map[string]string{
 	"db:cleanup -json":            "ok dry force target route found plan ended freed spared refused hidden left_over came_back holders came_back_by slots usable free elapsed_ms",
 	"db:monitor -once -json":      "ok time sessions idle active idle_in_transaction other slots groups used usable percent refused",
 	"db:who -json":                "ok target route slots usable free sources sessions",
+	"dev:check -json":             "ok root wrong cant_tell items clients no_client files took_ms",
 	"dev:stop -dry -json":         "ok dry root plan gone left spared took_ms",
 	"db:test -json -wait=1ms bad": "ok error message details next",
 }
