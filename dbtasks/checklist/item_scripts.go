@@ -113,7 +113,7 @@ func kills(file *syntax.File) string {
 			return strings.Join(words, " ")
 		case "kill":
 			if byPort {
-				return strings.Join(words, " ") + " on what it finds by port or name"
+				return strings.Join(strings.Fields(strings.Join(words, " ")), " ") + " on what it finds by port or name"
 			}
 		}
 	}

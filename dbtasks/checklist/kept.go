@@ -71,11 +71,11 @@ func (p *project) guarded(s *site, name string) bool {
 	for i, n := range s.stack {
 		switch n := n.(type) {
 		case *ast.AssignExpression:
-			if (n.Operator == token.COALESCE_ASSIGN || n.Operator == token.LOGICAL_OR_ASSIGN) && reads(n.Left) {
+			if isLogical(n.Operator) && reads(n.Left) {
 				return true
 			}
 		case *ast.BinaryExpression:
-			if (n.Operator == token.COALESCE || n.Operator == token.LOGICAL_OR || n.Operator == token.LOGICAL_AND) && reads(n.Left) {
+			if isLogical(n.Operator) && reads(n.Left) {
 				return true
 			}
 		case *ast.ConditionalExpression:

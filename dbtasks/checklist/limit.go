@@ -27,7 +27,7 @@ func (p *project) limitOf(c *client, prismaMajor int, urlLimit int) limit {
 	case kindPool:
 		return p.poolLimit(c.site, urlLimit)
 	case kindPostgres:
-		return p.maxOf(lastArg(c.args, 2), c.scope, "postgres() takes 10 connections by default and honours max alone", urlLimit)
+		return p.maxOf(lastArg(c.args, 2), c.scope, "has no max: postgres.js takes 10 connections by default, whatever the URL says", urlLimit)
 	case kindDrizzle:
 		return p.drizzleLimit(c, urlLimit)
 	}
@@ -200,7 +200,7 @@ func (p *project) maxOf(options ast.Node, s *scope, problem string, urlLimit int
 		}
 		unknown = unknown || !sure
 	}
-	if unknown || len(found) == 0 {
+	if unknown || len(found) == 0 && !mentionsEnvironment(options) {
 		return limit{unknown: "its options can't be followed"}
 	}
 	return limit{problem: problem}

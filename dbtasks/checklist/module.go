@@ -365,11 +365,16 @@ func (a *analysis) function(n ast.Node, name *ast.Identifier, params *ast.Parame
 func (a *analysis) assign(n *ast.AssignExpression, s *scope) {
 	switch left := n.Left.(type) {
 	case *ast.Identifier, *ast.ObjectPattern, *ast.ArrayPattern:
-		if n.Operator == token.ASSIGN || n.Operator == token.COALESCE_ASSIGN || n.Operator == token.LOGICAL_OR_ASSIGN || n.Operator == token.LOGICAL_AND_ASSIGN {
+		if n.Operator == token.ASSIGN || isLogical(n.Operator) {
 			a.bind(left, expr{n.Right, s}, s)
 		}
 		return
 	}
 	a.m.assigns = append(a.m.assigns, assign{expr{n.Left, s}, expr{n.Right, s}, append(append([]ast.Node(nil), a.stack...), n)})
 	a.commonJSExport(n, s)
+}
+
+// isLogical: ?? || &&, in an expression and in an assignment.
+func isLogical(operator token.Token) bool {
+	return operator == token.COALESCE || operator == token.LOGICAL_OR || operator == token.LOGICAL_AND
 }

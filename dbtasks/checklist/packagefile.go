@@ -54,6 +54,11 @@ func readPackageFile(root string) packageFile {
 func (p *packageFile) add(s npmScript) {
 	s.file = parseShell(s.text)
 	p.scripts = append(p.scripts, s)
+	for _, server := range []string{"dev", "start", "serve", "watch", "preview", "predev", "prestart"} {
+		if stem, _, _ := strings.Cut(s.name, ":"); stem == server {
+			return // what it runs stays, and is evaluated again
+		}
+	}
 	p.runs(s.file)
 }
 

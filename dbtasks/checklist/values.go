@@ -55,7 +55,7 @@ func (p *project) follow(e expr, keys []string, active map[ast.Node]bool, depth 
 			again(n.Left, keys)
 		}
 	case *ast.BinaryExpression:
-		if n.Operator == token.COALESCE || n.Operator == token.LOGICAL_OR || n.Operator == token.LOGICAL_AND {
+		if isLogical(n.Operator) {
 			again(n.Left, keys)
 			again(n.Right, keys)
 			return
