@@ -49,13 +49,7 @@ func loadModule(root, file string) *module {
 	if loader, ok := loaders[path.Ext(file)]; ok {
 		m.add(content, loader, false, 0)
 	} else {
-		for _, block := range scriptBlocks(content) {
-			loader := api.LoaderTS
-			if block.lang == "jsx" || block.lang == "tsx" {
-				loader = api.LoaderTSX
-			}
-			m.add(block.text, loader, true, block.line)
-		}
+		m.addScripts(content)
 	}
 	for _, src := range m.sources {
 		m.imports = append(m.imports, requires(src)...)
@@ -71,6 +65,27 @@ func (m *module) add(content string, loader api.Loader, keepImports bool, offset
 	}
 	src.offset = offset
 	m.sources = append(m.sources, src)
+}
+
+// addScripts adds the script blocks of a Svelte or Vue file: as one text, each
+// at its own lines, because they share their names; one by one where that is
+// no module (both import the same).
+func (m *module) addScripts(content string) {
+	blocks := scriptBlocks(content)
+	loader, together := api.LoaderTS, ""
+	for _, block := range blocks {
+		if block.lang == "jsx" || block.lang == "tsx" {
+			loader = api.LoaderTSX
+		}
+		together += strings.Repeat("\n", max(0, block.line-strings.Count(together, "\n"))) + block.text + ";"
+	}
+	if m.add(together, loader, true, 0); m.failed == nil || len(blocks) < 2 {
+		return
+	}
+	m.failed = nil
+	for _, block := range blocks {
+		m.add(block.text, loader, true, block.line)
+	}
 }
 
 // generatedByPrisma tells by the mark that "prisma generate" puts at the top.
