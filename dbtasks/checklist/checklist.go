@@ -95,17 +95,21 @@ func (c *check) load(ctx context.Context) error {
 			c.schemata = append(c.schemata, file)
 		}
 	}
-	modules := loadModules(c.root, code)
-	for i, m := range modules {
-		if m == nil {
-			delete(r.files, code[i]) // generated, or a bundle
-		} else if m.failed != nil {
-			c.unread = append(c.unread, m)
-		}
+	modules := readModules(c.root, code)
+	for _, file := range code {
+		delete(r.files, file) // generated, or a bundle, but for those that were read
+	}
+	for _, m := range modules {
+		r.files[m.path] = true
 	}
 	c.project = newProject(c.root, modules, r)
 	r.aliases = c.project.aliases(c.pkg)
 	c.project.link(reachesDatabase)
+	c.project.each(func(m *module) {
+		if m.failed != nil {
+			c.unread = append(c.unread, m)
+		}
+	})
 	c.prisma = prismaMajor(c.root, c.pkg)
 	c.url, c.urlErr = c.Config.Database()
 	limit := 0

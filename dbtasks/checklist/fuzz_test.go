@@ -3,8 +3,10 @@ package checklist
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/evanw/esbuild/pkg/api"
 )
@@ -23,6 +25,14 @@ func FuzzReadingJavaScript(f *testing.F) {
 		src, err := parseJS(text, api.LoaderTS, false)
 		if err != nil {
 			return
+		}
+		if utf8.ValidString(text) && !strings.Contains(text, "\\") { // an escape in a specifier hides it, and nobody writes one
+			specs := importSpecs(text)
+			for _, i := range requires(src) {
+				if !slices.Contains(specs, i.spec) {
+					t.Fatalf("the look at the bytes missed the import of %q", i.spec)
+				}
+			}
 		}
 		lines := len(lineStarts(text))
 		sites := sitesOf(src)

@@ -3,30 +3,44 @@ package checklist
 import (
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// loadModules reads and parses files, on every core.
-func loadModules(root string, files []string) []*module {
-	list := make([]*module, len(files))
-	next := make(chan int)
+// onEveryCore calls f for each of list.
+func onEveryCore[T any](list []T, f func(T)) {
+	next := make(chan T)
 	var wg sync.WaitGroup
 	for range max(2, runtime.GOMAXPROCS(0)) {
 		wg.Go(func() {
-			for i := range next {
-				list[i] = loadModule(root, files[i])
+			for one := range next {
+				f(one)
 			}
 		})
 	}
-	for i := range files {
-		next <- i
+	for _, one := range list {
+		next <- one
 	}
 	close(next)
 	wg.Wait()
-	return list
+}
+
+// readModules reads files, and parses none yet. What is no source of the
+// project's own is left out: a bundle, or the client that "prisma generate" wrote.
+func readModules(root string, files []string) []*module {
+	list := make([]*module, len(files))
+	for i, file := range files {
+		list[i] = &module{path: file}
+	}
+	onEveryCore(list, func(m *module) {
+		if content, ok := readFile(root, m.path); ok && !generatedByPrisma(content) {
+			m.text, m.specs, m.source = content, importSpecs(content), true
+		}
+	})
+	return slices.DeleteFunc(list, func(m *module) bool { return !m.source })
 }
 
 // isCode tells whether a file is read as a module.
@@ -38,23 +52,17 @@ func isCode(file string) bool {
 	return loaders[ext] != api.LoaderNone || ext == ".svelte" || ext == ".vue"
 }
 
-// loadModule parses one file; nil for one that is no source of the project's
-// own: a bundle, or the client that "prisma generate" wrote.
-func loadModule(root, file string) *module {
-	content, ok := readFile(root, file)
-	if !ok || generatedByPrisma(content) {
-		return nil
-	}
-	m := &module{path: file, text: content}
-	if loader, ok := loaders[path.Ext(file)]; ok {
-		m.add(content, loader, false, 0)
+// parse makes the module's trees.
+func (m *module) parse() {
+	if loader, ok := loaders[path.Ext(m.path)]; ok {
+		m.add(m.text, loader, false, 0)
 	} else {
-		m.addScripts(content)
+		m.addScripts(m.text)
 	}
 	for _, src := range m.sources {
 		m.imports = append(m.imports, requires(src)...)
 	}
-	return m
+	m.analyse()
 }
 
 func (m *module) add(content string, loader api.Loader, keepImports bool, offset int) {
@@ -98,59 +106,61 @@ func generatedByPrisma(content string) bool {
 func newProject(root string, modules []*module, r *resolver) *project {
 	p := &project{root: root, modules: map[string]*module{}, resolve: r, globals: map[string][]assign{}}
 	for _, m := range modules {
-		if m == nil {
-			continue
-		}
 		p.modules[m.path], p.paths = m, append(p.paths, m.path)
 		if isConfig(m.path) {
-			m.analyse()
+			m.parse()
 		}
 	}
 	return p
 }
 
-// link finds out which module imports which, and looks into each that can
-// reach what reaches says, by any way.
+// link parses each module that can reach what reaches says, by any way of
+// imports. The others can neither make nor use a client, and are not parsed.
 func (p *project) link(reaches func(spec string) bool) {
 	importers := map[*module][]*module{}
-	var relevant []*module
+	var todo []*module
 	for _, name := range p.paths {
 		m, hit := p.modules[name], false
-		for i := range m.imports {
-			target, pkg := p.resolve.find(m.path, m.imports[i].spec)
+		for _, spec := range m.specs {
+			target, pkg := p.resolve.find(m.path, spec)
 			if t := p.modules[target]; t != nil {
-				m.imports[i].target = t
 				importers[t] = append(importers[t], m)
 			} else if reaches(pkg) {
 				hit = true
 			}
 		}
 		if hit {
-			relevant = append(relevant, m)
+			todo = append(todo, m)
 		}
 	}
-	// A module that imports none of these, by no way, can't make or use a client.
 	seen := map[*module]bool{}
-	for len(relevant) > 0 {
-		m := relevant[len(relevant)-1]
-		relevant = relevant[:len(relevant)-1]
+	var relevant []*module
+	for len(todo) > 0 {
+		m := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
 		if seen[m] {
 			continue
 		}
 		seen[m] = true
 		if m.scope == nil {
-			m.analyse()
+			relevant = append(relevant, m)
 		}
-		relevant = append(relevant, importers[m]...)
+		todo = append(todo, importers[m]...)
 	}
-	for _, name := range p.paths {
-		m := p.modules[name]
+	onEveryCore(relevant, (*module).parse)
+	p.each(func(m *module) {
+		for i := range m.imports {
+			target, _ := p.resolve.find(m.path, m.imports[i].spec)
+			m.imports[i].target = p.modules[target]
+		}
+	})
+	p.each(func(m *module) {
 		for _, a := range m.assigns {
 			if member, ok := p.globalMember(a.left); ok {
 				p.globals[member] = append(p.globals[member], a)
 			}
 		}
-	}
+	})
 }
 
 // each calls f for every module that was looked into.

@@ -11,6 +11,8 @@ type module struct {
 	sources []*source // a Svelte or Vue file may have two script blocks
 	failed  error     // it could not be parsed
 	text    string
+	source  bool     // it is a source file of the project's own
+	specs   []string // what may be imports, by a look at the bytes
 
 	imports []imported
 	scope   *scope

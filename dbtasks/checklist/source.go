@@ -21,9 +21,9 @@ import (
 // variable named Pool is never taken for pg's. goja parses what is left.
 type source struct {
 	program *ast.Program
-	code    string // what the tree's positions are of
-	mapping []byte // esbuild's source map
-	starts  []int  // offset of each line of code
+	code    string        // what the tree's positions are of
+	remap   func() []byte // makes esbuild's source map, which few files need
+	starts  []int         // offset of each line of code
 	maps    *sourcemap.Consumer
 	offset  int  // lines above the script block in its file
 	direct  bool // the code is the file's text: no map
@@ -50,13 +50,14 @@ func parseJS(text string, loader api.Loader, keepImports bool) (s *source, err e
 			s, err = nil, fmt.Errorf("the parser failed: %v", p)
 		}
 	}()
-	o := api.TransformOptions{Loader: loader, Format: api.FormatCommonJS, Sourcemap: api.SourceMapExternal, JSX: api.JSXTransform,
+	o := api.TransformOptions{Loader: loader, Format: api.FormatCommonJS, JSX: api.JSXTransform,
 		Supported: lowered, LegalComments: api.LegalCommentsNone, TreeShaking: api.TreeShakingFalse, LogLevel: api.LogLevelSilent}
 	// A tsconfig's other options (decorators, JSX) change nothing that is looked at.
 	o.TsconfigRaw = fmt.Sprintf(`{"compilerOptions":{"verbatimModuleSyntax":%t,"experimentalDecorators":true}}`, keepImports)
 	r := api.Transform(text, o)
 	if awaits := topLevelAwaits(r.Errors); len(awaits) > 0 {
-		r = api.Transform(withoutAwaits(text, awaits), o)
+		text = withoutAwaits(text, awaits)
+		r = api.Transform(text, o)
 	}
 	if len(r.Errors) > 0 {
 		e := r.Errors[0]
@@ -70,7 +71,10 @@ func parseJS(text string, loader api.Loader, keepImports bool) (s *source, err e
 	if err != nil {
 		return nil, err
 	}
-	return &source{program: program, code: code, mapping: r.Map}, nil
+	return &source{program: program, code: code, remap: func() []byte {
+		o.Sourcemap = api.SourceMapExternal
+		return api.Transform(text, o).Map
+	}}, nil
 }
 
 type place struct{ line, column int } // from 1, and from 0 in bytes
@@ -130,7 +134,7 @@ func (s *source) line(n ast.Node) int {
 		return sort.SearchInts(s.starts, int(n.Idx0()))
 	}
 	if s.maps == nil {
-		maps, err := sourcemap.Parse("", s.mapping)
+		maps, err := sourcemap.Parse("", s.remap())
 		if err != nil {
 			return 1 + s.offset
 		}
