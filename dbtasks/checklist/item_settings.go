@@ -25,9 +25,9 @@ func (c *check) settings(i *Item) {
 		i.wrong(c.relative(setting.File), setting.Line, strings.TrimSpace(setting.Variable+" "+setting.Problem), why, setting.Write)
 	case err != nil:
 		i.unsure(".env", 0, err.Error(), why)
-	case c.home.limit.fromURL && !c.url.Gives("pool_timeout"):
-		i.wrong(c.relative(c.url.Origin.File), c.url.Origin.Line, "DATABASE_URL has no pool_timeout",
-			"It says how long a query waits for a connection of the pool before it fails, instead of a default that nobody sees.", c.url.With("pool_timeout", "10"))
+	case c.home.limit.fromURL && c.url.PoolTimeout == 0: // other drivers do not read it
+		i.wrong(c.relative(c.url.Origin.File), c.url.Origin.Line, "DATABASE_URL has pool_timeout=0",
+			"When the pool is used up, every query waits for ever, and the page with it.", c.url.With("pool_timeout", "10"))
 	}
 	sum, parts := c.sum()
 	words := fmt.Sprintf("%d connections at most: %s", sum, strings.Join(parts, " + "))
@@ -39,6 +39,9 @@ func (c *check) settings(i *Item) {
 		i.unsure(".env", 0, "whether the server has the slots can't be told: "+c.NoServer, "The sum of all limits has to stay below what the server can give.")
 	default:
 		words += fmt.Sprintf(", of %d slots", c.Usable)
+	}
+	if c.home.limit.fromURL && c.url != nil {
+		words += fmt.Sprintf("; pool_timeout %d s", int(c.url.PoolTimeout.Seconds()))
 	}
 	i.Summary = words
 }

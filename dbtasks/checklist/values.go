@@ -210,6 +210,9 @@ func (p *project) take(v value, keys []string, active map[ast.Node]bool, depth i
 
 // exported follows what a module exports under a name, through re-exports.
 func (p *project) exported(m *module, name string, keys []string, active map[ast.Node]bool, depth int, found func(value)) {
+	if m.scope == nil { // it reaches no client, and has a limit that a client takes
+		m.parse()
+	}
 	if e, ok := m.exports[name]; ok {
 		p.follow(e, keys, active, depth+1, found)
 		return

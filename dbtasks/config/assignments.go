@@ -35,16 +35,5 @@ func Assignments(root, name string) ([]Assignment, error) {
 	return list, nil
 }
 
-// Gives tells whether the URL has a parameter.
-func (u *URL) Gives(parameter string) bool {
-	_, query, _ := strings.Cut(u.secrets().raw, "?")
-	for pair := range strings.SplitSeq(query, "&") {
-		if name, _, _ := strings.Cut(pair, "="); name == parameter {
-			return true
-		}
-	}
-	return false
-}
-
 // With is the line to write with a parameter, as WithLimit.
 func (u *URL) With(parameter, value string) string { return u.line(parameter, value, parameter) }
