@@ -3,6 +3,7 @@ package checklist
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/dop251/goja/ast"
 )
@@ -68,18 +69,24 @@ func poolName(k kind, name string) string {
 	return name
 }
 
-// nameOf is the variable that holds a client.
+// nameOf is the variable that holds a client, by its name in the user's file.
 func (c *check) nameOf(made *client) string {
+	var names []string
 	for name, b := range made.module.scope.names {
+		if strings.HasPrefix(name, "stdin_") || strings.HasPrefix(name, "import_") { // esbuild's own
+			continue
+		}
 		for _, d := range b.defs {
-			if len(d.keys) == 0 && c.project.makes(d.value, made) {
-				if _, isFunction := made.module.funcs[d.value.node]; !isFunction {
-					return name
-				}
+			if _, isFunction := made.module.funcs[d.value.node]; !isFunction && len(d.keys) == 0 && c.project.makes(d.value, made) {
+				names = append(names, name)
 			}
 		}
 	}
-	return variableName(made.kind)
+	if len(names) == 0 {
+		return variableName(made.kind)
+	}
+	slices.Sort(names)
+	return names[0]
 }
 
 // hearsErrors tells whether somebody listens: pool.on("error", …).

@@ -30,8 +30,8 @@ func (c *check) vite(i *Item) {
 		}
 		if c.home.kind == kindPrisma {
 			c.prismaSettings(i, t)
-			c.watched(i, t)
 		}
+		c.watched(i, t)
 	}
 }
 

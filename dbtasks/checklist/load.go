@@ -154,6 +154,7 @@ func (p *project) link(reaches func(spec string) bool) {
 			m.imports[i].target = p.modules[target]
 		}
 	})
+	p.passArguments()
 	p.each(func(m *module) {
 		for _, a := range m.assigns {
 			if member, ok := p.globalMember(a.left); ok {
@@ -161,6 +162,39 @@ func (p *project) link(reaches func(spec string) bool) {
 			}
 		}
 	})
+}
+
+// maxCallers is from how many calls a parameter takes its values: a helper for
+// clients has few, and one that everybody calls would take long to follow.
+const maxCallers = 8
+
+// passArguments gives the parameters of functions what they are called with:
+// listen(pool) makes the pool a value of its parameter.
+func (p *project) passArguments() {
+	type binding struct {
+		fn   *function
+		site *site
+	}
+	var calls []binding // bound together at the end: nothing changes while it is followed
+	p.each(func(m *module) {
+		for _, s := range m.sites {
+			if s.isNew || len(s.args) == 0 {
+				continue
+			}
+			for _, v := range p.values(expr{s.callee, s.scope}) {
+				if fn := p.functionOf(v); fn != nil {
+					calls = append(calls, binding{fn, s})
+				}
+			}
+		}
+	})
+	for _, c := range calls {
+		for i, name := range c.fn.params {
+			if b := c.fn.scope.names[name]; name != "" && i < len(c.site.args) && len(b.defs) < maxCallers {
+				b.defs = append(b.defs, def{value: expr{c.site.args[i], c.site.scope}})
+			}
+		}
+	}
 }
 
 // each calls f for every module that was looked into.

@@ -130,6 +130,11 @@ func (p *project) aliases(pkg packageFile) []alias {
 	for _, stem := range []string{"vite.config", "vitest.config", "electron.vite.config"} {
 		if c := p.config(stem); c != nil {
 			list = append(list, p.aliasObject(c.at("resolve", "alias"))...)
+			for _, s := range c.module.sites { // SvelteKit's settings as its plugin's argument
+				if lastName(s.callee) == "sveltekit" && len(s.args) > 0 {
+					list = append(list, p.aliasObject(p.propertyOf(expr{s.args[0], s.scope}, "alias"))...)
+				}
+			}
 		}
 	}
 	sort.SliceStable(list, func(i, j int) bool { return len(list[i].prefix) > len(list[j].prefix) })
