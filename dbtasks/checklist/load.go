@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/dop251/goja/ast"
 	"github.com/evanw/esbuild/pkg/api"
 )
 
@@ -162,6 +163,7 @@ func (p *project) link(reaches func(spec string) bool) {
 			}
 		}
 	})
+	p.known = map[ast.Node][]value{}
 }
 
 // maxCallers is from how many calls a parameter takes its values: a helper for

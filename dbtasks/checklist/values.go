@@ -13,7 +13,8 @@ type project struct {
 	modules map[string]*module
 	paths   []string // of the modules, sorted
 	resolve *resolver
-	globals map[string][]assign // by name of the member of globalThis
+	globals map[string][]assign  // by name of the member of globalThis
+	known   map[ast.Node][]value // what values found, once everything is linked; nil before
 }
 
 // value is what an expression may come to: an expression that is followed no
@@ -31,8 +32,14 @@ const maxDepth = 40
 
 // values is everything that e may come to.
 func (p *project) values(e expr) []value {
+	if list, ok := p.known[e.node]; ok {
+		return list
+	}
 	var list []value
 	p.follow(e, nil, map[ast.Node]bool{}, 0, func(v value) { list = append(list, v) })
+	if p.known != nil {
+		p.known[e.node] = list
+	}
 	return list
 }
 
