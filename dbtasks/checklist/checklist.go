@@ -103,7 +103,7 @@ func (c *check) load(ctx context.Context) error {
 		r.files[m.path] = true
 	}
 	c.project = newProject(c.root, modules, r)
-	r.aliases = c.project.aliases(c.pkg)
+	r.aliases = append(c.project.aliases(c.pkg), packageAliases(c.root, c.files)...)
 	c.project.link(reachesDatabase)
 	c.project.each(func(m *module) {
 		if m.failed != nil {

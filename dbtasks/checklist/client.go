@@ -44,7 +44,7 @@ var packages = []string{"@prisma/client", "@prisma/adapter-pg", "pg", "postgres"
 // the packages, or a file outside of the project, which may be Prisma's
 // generated client.
 func reachesDatabase(spec string) bool {
-	return strings.HasPrefix(spec, "./") || strings.HasPrefix(spec, ".prisma") ||
+	return strings.HasPrefix(spec, "./") && path.Base(spec) != "$types" || strings.HasPrefix(spec, ".prisma") ||
 		slices.ContainsFunc(packages, func(name string) bool { return isPackage(spec, name) })
 }
 

@@ -40,7 +40,7 @@ func (p *project) survives(c *client) survival {
 	var result survival
 	for name, assigns := range p.globals {
 		for _, a := range assigns {
-			if inProduction(a.stack, a.right.node) || !p.makes(a.right, c) {
+			if inProduction(a.stack, a.right.node) || !p.makes(a.right, c) && !contains(c.stack, a.right.node) {
 				continue
 			}
 			result.stored = true

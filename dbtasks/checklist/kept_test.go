@@ -57,6 +57,7 @@ func TestAClientKeptOnGlobalThisIsRecognisedInEveryUsualForm(t *testing.T) {
 		"a helper that remembers":   `function singleton<T>(name: string, make: () => T): T { const g = globalThis as any; g.__s ??= {}; g.__s[name] ??= make(); return g.__s[name]; } export const prisma = singleton('prisma', () => new PrismaClient());`,
 		"immediately called":        `const g = globalThis as any; export const prisma = g.prisma ?? (() => { const c = new PrismaClient(); return c; })(); g.prisma = prisma;`,
 		"async":                     `const g = globalThis as any; export const prisma = g.prisma ?? (await (async () => new PrismaClient())()); g.prisma = prisma;`,
+		"within what is kept":       `class Repository { constructor(readonly client: PrismaClient) {} } globalThis.repository ??= new Repository(new PrismaClient()); export const { repository } = globalThis;`,
 		"subclass":                  `class Db extends PrismaClient {} globalThis.db ??= new Db(); export const db = globalThis.db;`,
 		"Node's global":             `export const prisma: PrismaClient = global.prisma ?? new PrismaClient(); if (process.env.NODE_ENV === 'development') global.prisma = prisma;`,
 	} {
