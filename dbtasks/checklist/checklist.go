@@ -125,12 +125,12 @@ func (c *check) load(ctx context.Context) error {
 	return nil
 }
 
-// withoutParts drops a pool that is handed to another client (PrismaPg, drizzle):
-// its place and limit are looked at as that client's.
+// withoutParts drops a pool that is handed to Prisma's adapter: its place and
+// limit are looked at as Prisma's.
 func (c *check) withoutParts() []*client {
 	return slices.DeleteFunc(slices.Clone(c.clients), func(part *client) bool {
 		return part.kind == kindPool && slices.ContainsFunc(c.clients, func(whole *client) bool {
-			return whole != part && whole.kind == kindPrisma && whole.module == part.module && whole.limit.at.node == part.node
+			return whole != part && whole.kind == kindPrisma && whole.limit.at.node == part.node
 		})
 	})
 }

@@ -22,6 +22,8 @@ func (c *check) vite(i *Item) {
 	if t == nil && !depends {
 		i.Summary = "no Vite here"
 		c.portOf(i, nil)
+	} else if t != nil && len(t.objects) == 0 {
+		i.unsure(t.module.path, 1, "these settings can't be followed", "The port, the watcher and what Vite bundles are set here.")
 	} else {
 		i.Summary = "Prisma, the watcher and the port are set"
 		c.portOf(i, t)
@@ -49,7 +51,7 @@ func (c *check) prismaSettings(i *Item, t *toolConfig) {
 		file, line := t.place(e, want.section)
 		switch {
 		case slices.ContainsFunc(names, func(s string) bool { return strings.Contains(s, "prisma") }):
-		case others:
+		case others || t.hidden(want.section, want.key):
 			i.unsure(file, line, fmt.Sprintf("%s.%s can't be followed", want.section, want.key), want.why)
 		default:
 			i.wrong(file, line, fmt.Sprintf("%s: %s.%s does not name @prisma/client", want.problem, want.section, want.key), want.why, want.write)
@@ -80,7 +82,7 @@ func (c *check) watched(i *Item, t *toolConfig) {
 		}
 		file, line := t.place(e, "server")
 		const why = "Each file that is written there evaluates the client's module again."
-		if others {
+		if others || t.hidden("server", "watch", "ignored") {
 			i.unsure(file, line, fmt.Sprintf("whether the watcher ignores %s can't be told: server.watch.ignored can't be followed", folder), why)
 			continue
 		}
@@ -98,17 +100,16 @@ func (c *check) notToWatch() []string {
 			folders = append(folders, out)
 		}
 	}
-	c.project.each(func(m *module) {
-		for _, imp := range m.imports {
-			if _, pkg := c.project.resolve.find(m.path, imp.spec); strings.HasPrefix(pkg, "./") && strings.Contains(pkg, "generated") && strings.Contains(pkg, "prisma") {
-				folder := strings.TrimPrefix(pkg, "./")
-				if base := path.Base(folder); strings.TrimSuffix(base, path.Ext(base)) == "client" || strings.TrimSuffix(base, path.Ext(base)) == "index" {
+	for _, made := range c.clients {
+		for _, v := range c.project.values(expr{made.callee, made.scope}) {
+			if folder, ok := strings.CutPrefix(v.pkg, "./"); ok && made.kind == kindPrisma { // git ignores it
+				if stem := strings.TrimSuffix(path.Base(folder), path.Ext(folder)); stem == "client" || stem == "index" {
 					folder = path.Dir(folder)
 				}
 				folders = append(folders, folder)
 			}
 		}
-	})
+	}
 	folders = append(folders, dataFolders(c.root)...)
 	folders = slices.DeleteFunc(folders, func(f string) bool {
 		return strings.HasPrefix(f, "..") || strings.Contains(f, "node_modules")
@@ -172,6 +173,10 @@ func (c *check) portOf(i *Item, t *toolConfig) {
 	}
 	e := t.at("server", "port")
 	file, line := t.place(e, "server")
+	if e.node == nil && t.hidden("server", "port") {
+		i.unsure(file, line, "server.port can't be followed", why)
+		return
+	}
 	if e.node == nil {
 		i.wrong(file, line, fmt.Sprintf("the dev server's port is Vite's own, 5173, not %d: there is no server.port", first), why, write)
 		return

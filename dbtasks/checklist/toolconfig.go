@@ -71,6 +71,35 @@ func (t *toolConfig) at(keys ...string) expr {
 	return expr{}
 }
 
+// hidden tells whether the setting below keys may come from something that is
+// spread into the settings and can't be followed.
+func (t *toolConfig) hidden(keys ...string) bool {
+	for _, object := range t.objects {
+		e := object.expr
+		for _, key := range keys {
+			var next expr
+			for _, v := range t.p.values(e) {
+				o, ok := v.node.(*ast.ObjectLiteral)
+				if !ok {
+					return true
+				}
+				found, sure := t.p.property(o, v.scope, key)
+				if !sure {
+					return true
+				}
+				if found.node != nil {
+					next = found
+				}
+			}
+			if next.node == nil {
+				break
+			}
+			e = next
+		}
+	}
+	return false
+}
+
 // propertyOf is a property of what e may come to.
 func (p *project) propertyOf(e expr, key string) expr {
 	if e.node == nil {
