@@ -45,3 +45,21 @@ func TestAListenerAndAnEndCountInEveryUsualForm(t *testing.T) {
 		})
 	}
 }
+
+func TestAClientUnderDrizzleIsClosedThroughIt(t *testing.T) {
+	t.Parallel()
+	const db = "-- package.json --\n{}\n-- src/db.ts --\nimport { drizzle } from 'drizzle-orm/postgres-js';\nimport postgres from 'postgres';\nconst client = globalThis.client ?? postgres('x', { max: 5 }); globalThis.client = client;\nexport const db = drizzle(client);\n"
+	r, _ := inline(t, db+"-- src/other.ts --\nimport postgres from 'postgres';\nexport const other = postgres('x');\n")
+	if got, want := findingsOf(r, 3), []string{"3 wrong src/db.ts:3 postgres() is not disconnected when the process ends"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := r.Items[0].Findings[0].Write; got != "import { db } from './db';" {
+		t.Error(got)
+	}
+	for _, end := range []string{"db.$client.end()", "client.end()"} {
+		r, _ = inline(t, db+"process.on('SIGTERM', () => "+end+");\n")
+		if got := findingsOf(r, 3); len(got) > 0 {
+			t.Errorf("%s: %q", end, got)
+		}
+	}
+}

@@ -83,6 +83,11 @@ func (c *check) exportName() string {
 			found = append(found, name)
 		}
 	}
+	if len(found) == 0 && len(c.home.module.exports) == 1 { // drizzle() over it
+		for name := range c.home.module.exports {
+			return name
+		}
+	}
 	if len(found) == 0 {
 		return variableName(c.home.kind)
 	}

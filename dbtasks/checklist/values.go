@@ -95,8 +95,15 @@ func (p *project) follow(e expr, keys []string, active map[ast.Node]bool, depth 
 			}
 			return
 		}
-		if name == "$client" { // what is under drizzle()
+		if name == "$client" { // what is under drizzle(): its own pool, or the client that it was given
 			again(of, keys)
+			for _, v := range p.values(expr{of, e.scope}) {
+				if call, ok := v.node.(*ast.CallExpression); ok && len(call.ArgumentList) > 0 {
+					given := expr{call.ArgumentList[0], v.scope}
+					p.follow(given, keys, active, depth+1, found)
+					p.follow(given, append([]string{"client"}, keys...), active, depth+1, found)
+				}
+			}
 			return
 		}
 		again(of, member(name))
