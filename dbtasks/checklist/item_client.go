@@ -208,7 +208,7 @@ func limitWords(l limit) string {
 
 // keptLine is the line that keeps a client.
 func (c *check) keptLine(made *client) string {
-	name := variableName(made.kind)
+	name := c.nameOf(made)
 	text := map[kind]string{kindPrisma: "new PrismaClient({ … })", kindPool: "new Pool({ … })", kindClient: "new Client({ … })", kindPostgres: "postgres( … )", kindDrizzle: "drizzle( … )"}[made.kind]
 	const tail = "; if (process.env.NODE_ENV !== 'production') "
 	if slices.Contains([]string{".ts", ".tsx", ".mts", ".cts"}, path.Ext(made.module.path)) {

@@ -58,6 +58,8 @@ func TestALimitCountsOnlyWhereItsDriverLooks(t *testing.T) {
 		`postgres('postgres://x', { max: 3 })`:                                                      "3",
 		`postgres({ host: 'x', max: 3 })`:                                                           "3",
 		`postgres('postgres://x?max=3')`:                                                            "wrong",
+		`postgres(env.DATABASE_URL)`:                                                                "wrong",
+		`postgres(process.env.DATABASE_URL!)`:                                                       "wrong",
 		`postgres('postgres://x', { idle_timeout: 3 })`:                                             "wrong",
 		`drizzle({ connection: { connectionString: 'x', max: 3 } })`:                                "3",
 		`drizzle('postgres://x')`:                                                                   "wrong",
@@ -75,7 +77,7 @@ func TestALimitCountsOnlyWhereItsDriverLooks(t *testing.T) {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 			r, _ := inline(t, "-- package.json --\n{ \"dependencies\": { \"@prisma/client\": \"6.1.0\" } }\n-- .env --\nDATABASE_URL=postgresql://a:b@localhost/c?connection_limit=5\n-- limits.ts --\nexport const LIMIT = 7;\n-- db.ts --\n"+
-				"import { Pool, Client } from 'pg';\nimport postgres from 'postgres';\nimport { drizzle } from 'drizzle-orm/node-postgres';\nimport { PrismaClient } from '@prisma/client';\nimport { PrismaPg } from '@prisma/adapter-pg';\nimport { PrismaNeon } from '@prisma/adapter-neon';\nimport { LIMIT } from './limits';\n"+
+				"import { Pool, Client } from 'pg';\nimport postgres from 'postgres';\nimport { drizzle } from 'drizzle-orm/node-postgres';\nimport { PrismaClient } from '@prisma/client';\nimport { PrismaPg } from '@prisma/adapter-pg';\nimport { PrismaNeon } from '@prisma/adapter-neon';\nimport { LIMIT } from './limits';\nimport { env } from '$env/dynamic/private';\n"+
 				"const options = { max: 3 };\nconst adapter = new PrismaPg(options);\nexport const db = globalThis.db ?? "+code+";\nglobalThis.db = db;\n")
 			if len(r.Clients) != 1 {
 				t.Fatalf("clients: %+v", r.Clients)

@@ -191,7 +191,7 @@ func (p *project) maxOf(options ast.Node, s *scope, problem string, urlLimit int
 		object, ok := v.node.(*ast.ObjectLiteral)
 		if !ok {
 			_, isText := stringOf(v.node)
-			unknown = unknown || !isText && !mentionsEnvironment(v.node)
+			unknown = unknown || !isText && !mentionsEnvironment(options) && !mentionsEnvironment(v.node)
 			continue
 		}
 		most, sure := p.property(object, v.scope, "max")
