@@ -98,6 +98,18 @@ func (c *check) exportName() string {
 	return found[0]
 }
 
+// exportedClient is the client in a module that imports it.
+func (c *check) exportedClient() string {
+	name := c.exportName()
+	if c.givesHome(c.home.module.exports[name]) {
+		return name + "()"
+	}
+	if name == "default" {
+		return variableName(c.home.kind)
+	}
+	return name
+}
+
 // givesHome tells whether e is a function that gives the client.
 func (c *check) givesHome(e expr) bool {
 	for _, v := range c.project.values(e) {

@@ -38,7 +38,7 @@ func (c *check) tests(i *Item) {
 	}
 	problem := fmt.Sprintf("the client is not closed after the tests (%s); %s", countOf(len(open), "file"), words)
 	const why = "Each worker of the test runner has a pool of its own and keeps it to the end of its process."
-	write := fmt.Sprintf("afterAll(() => %s);", closeCall(c.home.kind, c.exportName()))
+	write := fmt.Sprintf("afterAll(() => %s);", closeCall(c.home.kind, c.exportedClient()))
 	switch {
 	case number > 0 && c.Usable > number:
 		i.Summary = fmt.Sprintf("not closed, but %s fit the %d slots of the server", words, c.Usable)

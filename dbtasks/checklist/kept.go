@@ -116,7 +116,7 @@ func returnsBefore(list []ast.Statement, next ast.Node, reads func(ast.Node) boo
 // of a variable.
 func (p *project) readsGlobal(e expr, name string) bool {
 	return anywhere(e.node, func(n ast.Node) bool {
-		if member, ok := p.globalMember(expr{n, e.scope}); ok {
+		if member, ok := globalMember(expr{n, e.scope}); ok {
 			return member == name
 		}
 		id, ok := n.(*ast.Identifier)
@@ -128,10 +128,10 @@ func (p *project) readsGlobal(e expr, name string) bool {
 			return false
 		}
 		for _, d := range b.defs {
-			if member, ok := p.globalMember(d.value); ok && member == name {
+			if member, ok := globalMember(d.value); ok && member == name {
 				return true
 			}
-			if len(d.keys) == 1 && d.keys[0] == name && p.isGlobal(d.value) {
+			if len(d.keys) == 1 && d.keys[0] == name && isGlobal(d.value) {
 				return true
 			}
 		}

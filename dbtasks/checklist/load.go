@@ -158,7 +158,7 @@ func (p *project) link(reaches func(spec string) bool) {
 	p.passArguments()
 	p.each(func(m *module) {
 		for _, a := range m.assigns {
-			if member, ok := p.globalMember(a.left); ok {
+			if member, ok := globalMember(a.left); ok {
 				p.globals[member] = append(p.globals[member], a)
 			}
 		}

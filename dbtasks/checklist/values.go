@@ -87,7 +87,7 @@ func (p *project) follow(e expr, keys []string, active map[ast.Node]bool, depth 
 		again(bare(n), keys)
 	case *ast.DotExpression, *ast.BracketExpression:
 		name, of := memberOf(n)
-		if p.isGlobal(expr{of, e.scope}) {
+		if isGlobal(expr{of, e.scope}) {
 			if name != "?" {
 				for _, a := range p.globals[name] {
 					p.follow(a.right, keys, active, depth+1, found)
@@ -282,59 +282,6 @@ func (p *project) spread(e expr, name string) (found expr, sure bool) {
 		}
 	}
 	return found, sure
-}
-
-// isGlobal tells whether e is the global object, also under another name:
-// const g = globalThis as unknown as { prisma?: PrismaClient }.
-func (p *project) isGlobal(e expr) bool {
-	id, ok := bare(e.node).(*ast.Identifier)
-	if !ok {
-		return false
-	}
-	name := id.Name.String()
-	b := e.scope.lookup(name)
-	if b == nil {
-		return name == "globalThis" || name == "global"
-	}
-	for _, d := range b.defs {
-		if len(d.keys) == 0 && d.value.node != e.node && p.isGlobalAlias(d.value, 0) {
-			return true
-		}
-	}
-	return false
-}
-
-func (p *project) isGlobalAlias(e expr, depth int) bool {
-	id, ok := e.node.(*ast.Identifier)
-	if !ok || depth > 5 {
-		return false
-	}
-	b := e.scope.lookup(id.Name.String())
-	if b == nil {
-		return id.Name.String() == "globalThis" || id.Name.String() == "global"
-	}
-	for _, d := range b.defs {
-		if len(d.keys) == 0 && p.isGlobalAlias(d.value, depth+1) {
-			return true
-		}
-	}
-	return false
-}
-
-// globalMember is the name of the member of the global object that n is or
-// reads: globalThis.prisma, g["prisma"], globalThis.app.prisma.
-func (p *project) globalMember(e expr) (string, bool) {
-	name, of := memberOf(e.node)
-	if of == nil {
-		return "", false
-	}
-	if p.isGlobal(expr{of, e.scope}) {
-		return name, true
-	}
-	if inner, ok := p.globalMember(expr{of, e.scope}); ok {
-		return inner + "." + name, true
-	}
-	return "", false
 }
 
 // isPackage tells whether a specifier names a package, and which.
