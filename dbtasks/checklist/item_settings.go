@@ -36,7 +36,7 @@ func (c *check) settings(i *Item) {
 		i.wrong(".env", 0, fmt.Sprintf("%s; the server has %d slots for them", words, c.Usable),
 			"When all pools are full at once, the last ones are refused with \"too many clients already\".", "a lower limit, fewer workers of the test runner, or a higher max_connections")
 	case c.Usable == 0:
-		i.unsure(".env", 0, "whether the server has the slots can't be told: "+c.NoServer, "The sum of all limits has to stay below what the server can give.")
+		i.unsure(".env", 0, words+"; how many slots the server has is not known: "+c.NoServer, "The sum of all limits has to stay below what the server can give.")
 	default:
 		words += fmt.Sprintf(", of %d slots", c.Usable)
 	}
@@ -90,7 +90,7 @@ func (c *check) sum() (total int, parts []string) {
 		if n == 0 {
 			n = driverDefault
 		}
-		add(c.workers.count*n, fmt.Sprintf("of %d workers of %s", c.workers.count, c.workers.runner))
+		add(c.workers.count*n, "of "+c.workers.String())
 	}
 	add(1, "of dbtasks")
 	return total, parts

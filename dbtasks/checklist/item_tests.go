@@ -27,9 +27,9 @@ func (c *check) tests(i *Item) {
 	c.workers = c.testWorkers()
 	number, words := c.workers.count*c.home.limit.number, ""
 	if number > 0 {
-		words = fmt.Sprintf("%d workers of %s x %d connections = %d", c.workers.count, c.workers.runner, c.home.limit.number, number)
+		words = fmt.Sprintf("%s x %d connections = %d", c.workers, c.home.limit.number, number)
 	} else {
-		words = fmt.Sprintf("%d workers of %s, each with a pool", c.workers.count, c.workers.runner)
+		words = c.workers.String() + ", each with a pool"
 	}
 	open := c.openTests(users)
 	if len(open) == 0 {
@@ -164,6 +164,8 @@ type workers struct {
 	runner string
 	count  int
 }
+
+func (w workers) String() string { return countOf(w.count, "worker") + " of " + w.runner }
 
 // testWorkers reads it from scripts and settings; the runner's default else.
 func (c *check) testWorkers() workers {

@@ -33,7 +33,7 @@ func (p *Printer) finding(f checklist.Finding) {
 		place = fmt.Sprintf("%s:%d", f.File, f.Line)
 	}
 	unsure := ""
-	if f.Verdict == checklist.CantTell {
+	if f.Verdict == checklist.CantTell && !strings.Contains(f.Problem, "can't be") {
 		unsure = "can't tell: "
 	}
 	p.line("        %s: %s%s", place, unsure, f.Problem)
