@@ -112,6 +112,7 @@ var fields = map[string]string{
 	"db:monitor -once -json":      "ok time sessions idle active idle_in_transaction other slots groups used usable percent refused",
 	"db:limits -json":             "ok target route version slots usable free role_limits database_limits timeouts pool_limit sources processes wanted available memory advice",
 	"db:who -json":                "ok target route slots usable free sources sessions",
+	"dev:check -json":             "ok root wrong cant_tell items clients no_client files took_ms",
 	"dev:stop -dry -json":         "ok dry root plan gone left spared took_ms",
 	"db:test -json -wait=1ms bad": "ok error message details next",
 }

@@ -21,6 +21,7 @@ type target struct {
 	json       bool
 	flags      []string // whose stray values are refused
 	noSettings bool     // runs without the project's settings
+	anyway     bool     // runs with missing or wrong settings too: see settingsErr
 }
 
 // result is what a target's engine call came to.
@@ -76,7 +77,21 @@ func (t target) deps() (*runbook.Deps, error) {
 	if t.noSettings {
 		return &runbook.Deps{Config: &config.Config{}, Progress: os.Stderr, Program: program()}, nil
 	}
-	return deps()
+	d, err := deps()
+	if err != nil && t.anyway {
+		dir, wdErr := os.Getwd()
+		if wdErr != nil {
+			return nil, wdErr
+		}
+		return &runbook.Deps{Config: &config.Config{Root: config.ProjectRoot(dir)}, Progress: os.Stderr, Program: program()}, nil
+	}
+	return d, err
+}
+
+// settingsErr is why the settings can't be loaded; nil: they can.
+func settingsErr() error {
+	_, err := deps()
+	return err
 }
 
 // fail prints a failure as JSON where asked for, and gives Mage the error to

@@ -19,6 +19,7 @@ var contract = []string{
 	"db:monitor For=time.Duration every=time.Duration json=bool once=bool svg=string warn=int",
 	"db:test json=bool wait=time.Duration",
 	"db:who json=bool",
+	"dev:check json=bool",
 	"dev:drill slots=int",
 	"dev:recover dry=bool remote=string restart=string start=bool",
 	"dev:start command=string guard=int port=int replace=bool",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/config"
 	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
 )
@@ -128,14 +129,22 @@ func openURL(ctx context.Context, deps *Deps, target *Target) (*access, error) {
 	return a, nil
 }
 
-// checkLimit refuses a pool limit that this server can't give. A superuser may
-// use every slot, others what is not reserved; role and database may have
-// limits of their own.
+// checkLimit refuses a pool limit that this server can't give.
 func checkLimit(deps *Deps, s pgops.Server) error {
 	url, err := deps.Config.Database()
 	if err != nil {
 		return err
 	}
+	if usable := usableBy(url, s); url.Limit > usable && !url.PgBouncer {
+		return url.TooHigh(usable)
+	}
+	return nil
+}
+
+// usableBy is how many sessions the server can give to the URL's role: a
+// superuser may use every slot, others what is not reserved; role and database
+// may have limits of their own.
+func usableBy(url *config.URL, s pgops.Server) int {
 	usable := s.Slots.Usable()
 	if s.Superuser && s.Role == url.User {
 		usable = s.Slots.Max
@@ -145,10 +154,7 @@ func checkLimit(deps *Deps, s pgops.Server) error {
 			usable = min(usable, limit)
 		}
 	}
-	if url.Limit > usable && !url.PgBouncer {
-		return url.TooHigh(usable)
-	}
-	return nil
+	return usable
 }
 
 // openWithoutSlot climbs the rest of the ladder after a login was refused for

@@ -1,0 +1,83 @@
+package checklist
+
+// Verdict is what an item of the checklist came to.
+type Verdict string
+
+const (
+	OK       Verdict = "ok"
+	Wrong    Verdict = "wrong"
+	CantTell Verdict = "cant_tell"
+)
+
+// Finding is one thing that is wrong, or that can't be told.
+type Finding struct {
+	Verdict Verdict `json:"verdict"`        // wrong or cant_tell
+	File    string  `json:"file"`           // relative to the root, with slashes; may not exist yet
+	Line    int     `json:"line,omitempty"` // 0: the file as a whole
+	Problem string  `json:"problem"`
+	Why     string  `json:"why,omitempty"`   // why it matters, in one sentence
+	Write   string  `json:"write,omitempty"` // the line to write instead
+}
+
+// Item is one of the eight items.
+type Item struct {
+	Number   int       `json:"number"`
+	Name     string    `json:"name"`
+	Verdict  Verdict   `json:"verdict"`
+	Summary  string    `json:"summary,omitempty"` // what was found, in one line; empty where the findings say it
+	Findings []Finding `json:"findings,omitempty"`
+}
+
+// Client is one place in the project that makes a client or pool.
+type Client struct {
+	File  string `json:"file"`
+	Line  int    `json:"line"`
+	Makes string `json:"makes"`           // "new PrismaClient()", "new Pool()", …
+	Limit int    `json:"limit,omitempty"` // its pool limit; 0: none, or not told
+}
+
+// Report is the whole checklist.
+type Report struct {
+	OK       bool     `json:"ok"` // nothing is wrong
+	Root     string   `json:"root"`
+	Wrong    int      `json:"wrong"`     // items
+	CantTell int      `json:"cant_tell"` // items
+	Items    []Item   `json:"items"`
+	Clients  []Client `json:"clients"`
+	NoClient string   `json:"no_client,omitempty"` // that no client was found, so that most items can't be told
+	Files    int      `json:"files"`               // that were read
+	TookMS   int64    `json:"took_ms"`
+}
+
+// names of the items, in their order.
+var names = [...]string{
+	"client module",
+	"hot reload and limit",
+	"errors and process end",
+	"tests",
+	"Vite and port",
+	"limits and server",
+	".env",
+	"npm scripts",
+}
+
+// settle is an item's verdict from its findings: wrong before can't tell.
+func (i *Item) settle() {
+	i.Verdict = OK
+	if len(i.Findings) > 0 {
+		i.Summary = ""
+	}
+	for _, f := range i.Findings {
+		if f.Verdict == Wrong || i.Verdict == OK {
+			i.Verdict = f.Verdict
+		}
+	}
+}
+
+func (i *Item) wrong(file string, line int, problem, why, write string) {
+	i.Findings = append(i.Findings, Finding{Wrong, file, line, problem, why, write})
+}
+
+func (i *Item) unsure(file string, line int, problem, why string) {
+	i.Findings = append(i.Findings, Finding{Verdict: CantTell, File: file, Line: line, Problem: problem, Why: why})
+}

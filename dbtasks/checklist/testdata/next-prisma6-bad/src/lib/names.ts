@@ -1,0 +1,4 @@
+import { prisma } from './db';
+
+export const names: string[] = [];
+export const load = () => prisma.user.findMany();

@@ -1,0 +1,1 @@
+module.exports = { maxWorkers: '50%', setupFilesAfterEnv: ['<rootDir>/jest.setup.ts'] };

@@ -1,0 +1,3 @@
+import { prisma } from '~db';
+
+afterAll(() => prisma.$disconnect());

@@ -1,0 +1,4 @@
+'use client';
+import { save } from './actions';
+
+export const Form = () => <form action={save} />;
