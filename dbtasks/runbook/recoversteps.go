@@ -105,22 +105,16 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 	if err := r.restartPermitted(ctx); err != nil {
 		return err
 	}
-	r.deps.progress("restarting PostgreSQL: %s", plan.Describe())
+	r.deps.progress("restarting PostgreSQL: %s (%s)", plan.Describe(), plan.Evidence)
 	r.deps.Pool.Close()
 	if err := plan.Apply(ctx, r.deps.Progress); err != nil {
-		return &Failure{Exit: ExitNotDone, Code: "restart_failed", Message: "PostgreSQL was not restarted: " + err.Error(), Next: plan.Describe(), Err: err}
+		return &Failure{Exit: ExitNotDone, Code: "restart_failed", Message: "PostgreSQL was not restarted: " + err.Error(), Next: plan.Typed(), Err: err}
 	}
 	if err := r.awaitLogin(ctx); err != nil {
 		return err
 	}
 	s.Result = "restarted, and lets a login in"
 	return nil
-}
-
-// noRestart is the failure where nothing is known that restarts the server.
-func (r *recovery) noRestart(err error) error {
-	return &Failure{Exit: ExitNotDone, Code: "no_restart", Message: "PostgreSQL can't be restarted from here: " + err.Error(),
-		Next: "set DBTASKS_RESTART_COMMAND in .env, or restart it your way, then: " + r.deps.Command("dev:recover -restart=never"), Err: err}
 }
 
 // restartHelps tells whether a restart may mend what kept us out. A wrong
