@@ -21,6 +21,8 @@ type Container struct {
 	Project string // of Compose; "" when it is not Compose's
 	Service string
 	Port    int // inside the container
+
+	hostPIDs bool // it sees processes that are not its own
 }
 
 // String names it for people.
@@ -93,6 +95,7 @@ func publishing(text string, port int) ([]Container, error) {
 			Image  string
 			Labels map[string]string
 		}
+		HostConfig      struct{ PidMode string }
 		NetworkSettings struct {
 			Ports map[string][]struct{ HostPort string }
 		}
@@ -113,6 +116,7 @@ func publishing(text string, port int) ([]Container, error) {
 				}
 				c := Container{ID: one.ID, Name: strings.TrimPrefix(one.Name, "/"), Image: one.Config.Image, Project: one.Config.Labels["com.docker.compose.project"], Service: one.Config.Labels["com.docker.compose.service"]}
 				c.Port, _ = strconv.Atoi(number)
+				c.hostPIDs = one.HostConfig.PidMode != "" && one.HostConfig.PidMode != "private"
 				if !slices.Contains(list, c) { // IPv4 and IPv6 are two bindings
 					list = append(list, c)
 				}
