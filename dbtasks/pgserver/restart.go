@@ -38,6 +38,7 @@ var selfPID = os.Getpid()
 type Restart struct {
 	Kind     string // RestartByCommand, …
 	Evidence string // how it was told that this is the way
+	Log      string // where the server's messages are: a file, or the command that shows them; "": not known
 
 	typed    string           // the command to type where Apply fails; "": line
 	line     string           // the command for people

@@ -38,7 +38,9 @@ func brewPlan(pm Postmaster, exe string, agents []string) (Restart, bool, error)
 		if strings.HasPrefix(dir, "/Library") && os.Geteuid() != 0 {
 			return Restart{}, false, &ManualRestart{Why: "its Homebrew service is root's", Command: "sudo " + strings.Join(argv, " ")}
 		}
-		return planProgram(RestartByBrew, argv, fmt.Sprintf("its executable is %s's, and launchd has %s", formula, plist)), true, nil
+		r := planProgram(RestartByBrew, argv, fmt.Sprintf("its executable is %s's, and launchd has %s", formula, plist))
+		r.Log = prefix + "/var/log/" + formula + ".log" // the formula's service block says so
+		return r, true, nil
 	}
 	return Restart{}, false, nil
 }

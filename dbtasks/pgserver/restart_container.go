@@ -3,6 +3,8 @@ package pgserver
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
+	"os"
 	"os/exec"
 	"path"
 	"regexp"
@@ -53,6 +55,10 @@ func FindContainer(forwarder string, port int) (Container, error) {
 	var found []Container
 	var last error
 	for _, engine := range enginesOf(forwarder) {
+		if err := localEngine(engine); err != nil {
+			last = err
+			continue
+		}
 		ids, err := ask(engine, "ps", "-q", "--no-trunc")
 		if err != nil {
 			last = fmt.Errorf("%s ps: %w", engine, err)
@@ -83,6 +89,28 @@ func FindContainer(forwarder string, port int) (Container, error) {
 		return Container{}, fmt.Errorf("%w: %w", ErrNoContainer, last)
 	}
 	return Container{}, fmt.Errorf("%w: no running one publishes port %d", ErrNoContainer, port)
+}
+
+// localEngine refuses an engine of another machine, where a container of its
+// own may publish the same port. An address by ssh to this machine is Podman's
+// virtual machine.
+func localEngine(engine string) error {
+	host := os.Getenv("CONTAINER_HOST")
+	if engine == "docker" {
+		host = os.Getenv("DOCKER_HOST")
+		// With DOCKER_HOST set it answers that.
+		if told, err := ask("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"); err == nil {
+			host = strings.TrimSpace(told)
+		}
+	}
+	if host == "" {
+		return nil
+	}
+	u, err := url.Parse(host)
+	if err == nil && (u.Scheme == "unix" || u.Scheme == "npipe" || u.Scheme == "ssh" && (u.Hostname() == "127.0.0.1" || u.Hostname() == "localhost")) {
+		return nil
+	}
+	return fmt.Errorf("%s is set to an engine of another machine", engine)
 }
 
 // publishing reads `docker inspect` (podman's has the same fields) for the
@@ -132,6 +160,7 @@ func PlanContainerRestart(c Container) Restart {
 	r := planProgram(RestartByContainer, []string{c.Engine, "restart", c.ID}, fmt.Sprintf("%s publishes the port", c))
 	r.line = strings.Join([]string{c.Engine, "restart", c.Name}, " ")
 	r.typed = r.line
+	r.Log = strings.Join([]string{c.Engine, "logs", "--tail", "50", c.Name}, " ")
 	return r
 }
 

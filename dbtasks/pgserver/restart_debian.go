@@ -35,6 +35,11 @@ func planCluster(pm Postmaster, s surroundings) (Restart, bool, error) {
 		return Restart{}, false, &ManualRestart{Why: "only " + owner.name + ", who runs the server, may (or root)", Command: "sudo " + strings.Join(argv, " ")}
 	}
 	r := planProgram(RestartByCluster, argv, "it was started with "+file)
+	if owner.switched {
+		r.line = "as " + owner.name + ": " + r.line
+		r.typed = strings.Join(argv, " ") // as root it changes to the owner by itself
+	}
+	r.Log = stderrFile(pm.PID)
 	r.check = func() error { return stillThere(pm) }
 	r.wake = func() error { return wake(pm) }
 	prepare := r.prepare

@@ -42,7 +42,7 @@ func planPgCtl(pm Postmaster, s surroundings) (Restart, bool, error) {
 		evidence = "its executable is Postgres.app's"
 	}
 	return Restart{
-		Kind: RestartByPgCtl, Evidence: evidence, line: line, limit: restartDeadline, finishes: true,
+		Kind: RestartByPgCtl, Evidence: evidence, Log: restartLog(pm), line: line, limit: restartDeadline, finishes: true,
 		check: func() error { return stillThere(pm) },
 		wake:  func() error { return wake(pm) },
 		prepare: func() *exec.Cmd {

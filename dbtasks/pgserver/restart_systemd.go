@@ -62,6 +62,7 @@ func planSystemd(pm Postmaster, s surroundings) (Restart, bool, error) {
 	}
 	r := planProgram(RestartBySystemd, argv, fmt.Sprintf("its cgroup is %s's, whose MainPID it is", u.name))
 	r.typed = typed
+	r.Log = strings.Join(append(append([]string{"journalctl"}, scope...), "-n", "50", "-u", u.name), " ")
 	return r, true, nil
 }
 

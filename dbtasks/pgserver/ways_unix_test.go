@@ -37,6 +37,7 @@ func TestADockerContainerIsRestartedByItsID(t *testing.T) {
 	const first, second = "4c01db0b339c4f1a2d0b7a5f6a8f0d2a6f1f1e7a9c3b5d7e9f0a1b2c3d4e5f60", "77aa0b0b339c4f1a2d0b7a5f6a8f0d2a6f1f1e7a9c3b5d7e9f0a1b2c3d4e5f61"
 	dir := fakePrograms(t, map[string]string{
 		"docker": `case "$*" in
+'context inspect --format {{.Endpoints.docker.Host}}') echo "${DOCKER_HOST:-unix:///var/run/docker.sock}" ;;
 'ps -q --no-trunc') printf '%s\n' ` + first + ` ` + second + ` ;;
 'inspect ` + first + ` ` + second + `') cat '` + text + `' ;;
 'restart ` + first + `') echo ` + first + ` | tee "$(dirname "$0")/restarted" ;;
@@ -58,6 +59,11 @@ esac`,
 	if done, err := os.ReadFile(filepath.Join(dir, "restarted")); err != nil || strings.TrimSpace(string(done)) != first {
 		t.Errorf("%s, %v", done, err)
 	}
+	t.Setenv("DOCKER_HOST", "ssh://me@build.example.com")
+	if c, err := FindContainer("docker-proxy", 55432); !errors.Is(err, ErrNoContainer) {
+		t.Errorf("another machine's engine is asked: %v, %v", c, err)
+	}
+	t.Setenv("DOCKER_HOST", "")
 	if _, err := FindContainer("docker-proxy", 1); !errors.Is(err, ErrNoContainer) {
 		t.Error(err)
 	}

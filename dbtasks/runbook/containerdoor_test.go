@@ -23,6 +23,7 @@ func fakeDocker(t *testing.T, port, serverPort int, inside string) {
 	const id = "4c01db0b339c4f1a2d0b7a5f6a8f0d2a6f1f1e7a9c3b5d7e9f0a1b2c3d4e5f60"
 	script := fmt.Sprintf(`#!/bin/sh
 case "$*" in
+'context inspect --format {{.Endpoints.docker.Host}}') echo unix:///var/run/docker.sock ;;
 'ps -q --no-trunc') echo %[1]s ;;
 'inspect %[1]s') echo '[{"Id":"%[1]s","Name":"/db-1","HostConfig":{"PidMode":""},"Config":{"Image":"postgres:15","Labels":{}},"NetworkSettings":{"Ports":{"%[3]d/tcp":[{"HostIp":"0.0.0.0","HostPort":"%[2]d"}]}}}]' ;;
 'exec -u postgres %[1]s sh -c '*) shift 4; exec env %[4]s "$@" ;;

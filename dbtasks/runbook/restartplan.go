@@ -56,11 +56,20 @@ func (r *recovery) restartPlan(ctx context.Context) (pgserver.Restart, error) {
 // noRestart is the failure where nothing is known that restarts the server.
 func (r *recovery) noRestart(err error) error {
 	f := &Failure{Exit: ExitNotDone, Code: "no_restart", Message: "PostgreSQL can't be restarted from here: " + err.Error(),
-		Next: "set DBTASKS_RESTART_COMMAND in .env, or restart it your way, then: " + r.deps.Command("dev:recover -restart=never"), Err: err}
+		Next: "add the command that restarts it to .env, DBTASKS_RESTART_COMMAND=\"…\", or restart it your way, then: " + r.deps.Command("dev:recover -restart=never"), Err: err}
 	var manual *pgserver.ManualRestart
 	if errors.As(err, &manual) {
 		f.Details = append(f.Details, `to let this tool do it, add to .env: DBTASKS_RESTART_COMMAND="`+strings.ReplaceAll(manual.Command, `"`, `\"`)+`"`)
 		f.Next = manual.Command + ", then: " + r.deps.Command("dev:recover -restart=never")
+	}
+	return f
+}
+
+// withLog says where the server's own words are, after a restart that did not
+// bring it back.
+func withLog(plan pgserver.Restart, f *Failure) *Failure {
+	if plan.Log != "" {
+		f.Details = append(f.Details, "the server's messages: "+plan.Log)
 	}
 	return f
 }
