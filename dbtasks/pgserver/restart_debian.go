@@ -35,7 +35,7 @@ func planCluster(pm Postmaster, s surroundings) (Restart, bool, error) {
 		return Restart{}, false, &ManualRestart{Why: "only " + owner.name + ", who runs the server, may (or root)", Command: "sudo " + strings.Join(argv, " ")}
 	}
 	r := planProgram(RestartByCluster, argv, "it was started with "+file)
-	if owner.switched {
+	if os.Geteuid() == 0 {
 		r.line = "as " + owner.name + ": " + r.line
 		r.typed = strings.Join(argv, " ") // as root it changes to the owner by itself
 	}
