@@ -82,6 +82,10 @@ func PlanRestart(pm *Postmaster, command string) (Restart, error) {
 	around := surroundingsOf(pm.PID)
 	for _, detect := range detectors {
 		if r, ok, err := detect(*pm, around); ok || err != nil {
+			if pm.DataDir != "" { // else all that is known of it is its process
+				known := *pm
+				r.check, r.wake = func() error { return stillThere(known) }, func() error { return wake(known) }
+			}
 			return r, err
 		}
 	}

@@ -154,11 +154,15 @@ func publishing(text string, port int) ([]Container, error) {
 	return list, nil
 }
 
+// containerPatience is how long an engine waits for the server to stop before
+// it uses SIGKILL, in seconds; its own 10 are too few for a checkpoint.
+const containerPatience = "60"
+
 // PlanContainerRestart restarts the container itself, which keeps its data and
 // its settings; through its ID, so that it is the very one that was looked at.
 func PlanContainerRestart(c Container) Restart {
-	r := planProgram(RestartByContainer, []string{c.Engine, "restart", c.ID}, fmt.Sprintf("%s publishes the port", c))
-	r.line = strings.Join([]string{c.Engine, "restart", c.Name}, " ")
+	r := planProgram(RestartByContainer, []string{c.Engine, "restart", "-t", containerPatience, c.ID}, fmt.Sprintf("%s publishes the port", c))
+	r.line = strings.Join([]string{c.Engine, "restart", "-t", containerPatience, c.Name}, " ")
 	r.typed = r.line
 	r.Log = strings.Join([]string{c.Engine, "logs", "--tail", "50", c.Name}, " ")
 	return r
@@ -185,9 +189,9 @@ func containerPlan(cgroup, ours string) (Restart, bool, error) {
 			engine = "podman"
 		}
 		if _, err := exec.LookPath(engine); err != nil {
-			return Restart{}, false, &ManualRestart{Why: "it runs in a container, and there is no " + engine + " here", Command: engine + " restart " + m[2][:12]}
+			return Restart{}, false, &ManualRestart{Why: "it runs in a container, and there is no " + engine + " here", Command: engine + " restart -t " + containerPatience + " " + m[2][:12]}
 		}
-		return planProgram(RestartByContainer, []string{engine, "restart", m[2]}, "its cgroup is "+path.Base(p)), true, nil
+		return planProgram(RestartByContainer, []string{engine, "restart", "-t", containerPatience, m[2]}, "its cgroup is "+path.Base(p)), true, nil
 	}
 	return Restart{}, false, nil
 }

@@ -40,8 +40,6 @@ func planCluster(pm Postmaster, s surroundings) (Restart, bool, error) {
 		r.typed = strings.Join(argv, " ") // as root it changes to the owner by itself
 	}
 	r.Log = stderrFile(pm.PID)
-	r.check = func() error { return stillThere(pm) }
-	r.wake = func() error { return wake(pm) }
 	prepare := r.prepare
 	r.prepare = func() *exec.Cmd {
 		cmd := prepare()

@@ -43,8 +43,6 @@ func planPgCtl(pm Postmaster, s surroundings) (Restart, bool, error) {
 	}
 	return Restart{
 		Kind: RestartByPgCtl, Evidence: evidence, Log: restartLog(pm), line: line, limit: restartDeadline, finishes: true,
-		check: func() error { return stillThere(pm) },
-		wake:  func() error { return wake(pm) },
 		prepare: func() *exec.Cmd {
 			cmd := exec.Command(args[0], args[1:]...)
 			cmd.SysProcAttr = owner.attr()

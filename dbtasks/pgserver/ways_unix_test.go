@@ -40,7 +40,7 @@ func TestADockerContainerIsRestartedByItsID(t *testing.T) {
 'context inspect --format {{.Endpoints.docker.Host}}') echo "${DOCKER_HOST:-unix:///var/run/docker.sock}" ;;
 'ps -q --no-trunc') printf '%s\n' ` + first + ` ` + second + ` ;;
 'inspect ` + first + ` ` + second + `') cat '` + text + `' ;;
-'restart ` + first + `') echo ` + first + ` | tee "$(dirname "$0")/restarted" ;;
+'restart -t 60 ` + first + `') echo ` + first + ` | tee "$(dirname "$0")/restarted" ;;
 *) echo "unknown command: $*" >&2; exit 64 ;;
 esac`,
 		"podman": `echo "podman was asked" >&2; exit 64`,
@@ -50,7 +50,7 @@ esac`,
 		t.Fatal(err)
 	}
 	r := PlanContainerRestart(c)
-	if r.Kind != RestartByContainer || r.Describe() != "docker restart shop-db-1" || !strings.Contains(r.Evidence, "service db of Compose project shop") {
+	if r.Kind != RestartByContainer || r.Describe() != "docker restart -t 60 shop-db-1" || !strings.Contains(r.Evidence, "service db of Compose project shop") {
 		t.Errorf("%s; %s", r, r.Evidence)
 	}
 	if err := r.Apply(t.Context(), nil); err != nil {
@@ -127,9 +127,9 @@ func TestAContainerSeenByItsCgroupIsRestartedUnlessItIsOurs(t *testing.T) {
 	fakePrograms(t, map[string]string{"docker": "exit 1", "podman": "exit 1"})
 	id := "4c01db0b339c4f1a2d0b7a5f6a8f0d2a6f1f1e7a9c3b5d7e9f0a1b2c3d4e5f60"
 	for text, want := range map[string]string{
-		"0::/system.slice/docker-" + id + ".scope\n": "docker restart " + id,
-		"9:cpu:/docker/" + id + "\n":                 "docker restart " + id,
-		"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + id + ".scope/container\n": "podman restart " + id,
+		"0::/system.slice/docker-" + id + ".scope\n": "docker restart -t 60 " + id,
+		"9:cpu:/docker/" + id + "\n":                 "docker restart -t 60 " + id,
+		"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + id + ".scope/container\n": "podman restart -t 60 " + id,
 		"0::/system.slice/postgresql.service\n":                                                           "",
 	} {
 		r, ok, err := containerPlan(text, "0::/\n")

@@ -96,7 +96,7 @@ func TestTheContainerBehindThePortIsWhatIsRestarted(t *testing.T) {
 	fakeDocker(t, port, s.Port, "")
 	d := deps(t, project(t), "DATABASE_URL="+strings.Replace(db.URL("connection_limit=5"), fmt.Sprintf(":%d/", s.Port), fmt.Sprintf(":%d/", port), 1), "DBTASKS_PORTS="+ports(t))
 	r, _, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAlways, Dry: true})
-	if err != nil || r.Steps[1].Plan != "docker restart db-1 (container db-1 (postgres:15) publishes the port)" {
+	if err != nil || r.Steps[1].Plan != "docker restart -t 60 db-1 (container db-1 (postgres:15) publishes the port)" {
 		t.Errorf("%+v, %v", r.Steps, err)
 	}
 }
