@@ -1,6 +1,9 @@
 package pgserver
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrNoBinaries: there is no usable PostgreSQL on this machine, and none was
@@ -18,9 +21,23 @@ var (
 	// ErrNoRestart: no way is known to restart this server from here.
 	ErrNoRestart = errors.New("no way is known to restart this PostgreSQL")
 
+	// ErrNoContainer: no container can be told to be the one behind a port.
+	ErrNoContainer = errors.New("the container behind the port can't be told")
+
+	// ErrNoIdle: no idle session was found to end.
+	ErrNoIdle = errors.New("no idle session was found")
+
 	// ErrRestartFailed: the restart was begun and did not succeed.
 	ErrRestartFailed = errors.New("restart failed")
 
 	// ErrServerChanged: the server is another one than when the plan was made.
 	ErrServerChanged = errors.New("the server was stopped or restarted in the meantime")
 )
+
+// ManualRestart is an ErrNoRestart where it is known what a person can type.
+type ManualRestart struct{ Why, Command string }
+
+func (e *ManualRestart) Error() string { return fmt.Sprintf("%s: %s", ErrNoRestart, e.Why) }
+
+// Unwrap is ErrNoRestart.
+func (e *ManualRestart) Unwrap() error { return ErrNoRestart }

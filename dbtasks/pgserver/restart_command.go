@@ -14,7 +14,7 @@ import (
 // planCommand runs the user's command through the shell, in our process group:
 // sudo asks for its password on the terminal.
 func planCommand(command string) Restart {
-	return Restart{Kind: RestartByCommand, line: masked(command), prepare: func() *exec.Cmd {
+	return Restart{Kind: RestartByCommand, Evidence: "DBTASKS_RESTART_COMMAND", line: masked(command), prepare: func() *exec.Cmd {
 		if runtime.GOOS == "windows" {
 			return exec.Command("cmd", "/C", command)
 		}

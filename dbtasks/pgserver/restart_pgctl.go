@@ -17,7 +17,7 @@ const pgCtlTimeout = 30
 // immediate loses the clean shutdown. pg_ctl takes the options that the server
 // was started with from postmaster.opts
 // (https://www.postgresql.org/docs/current/app-pg-ctl.html).
-func planPgCtl(pm Postmaster) (Restart, bool, error) {
+func planPgCtl(pm Postmaster, s surroundings) (Restart, bool, error) {
 	if pm.Bin == "" || pm.DataDir == "" {
 		return Restart{}, false, nil
 	}
@@ -37,10 +37,12 @@ func planPgCtl(pm Postmaster) (Restart, bool, error) {
 	if os.Geteuid() == 0 {
 		line = "as " + owner.name + ": " + line
 	}
+	evidence := "nothing supervises it"
+	if strings.Contains(s.exe, "/Postgres.app/") {
+		evidence = "its executable is Postgres.app's"
+	}
 	return Restart{
-		Kind: RestartByPgCtl, line: line, finishes: true,
-		check: func() error { return stillThere(pm) },
-		down:  func() error { return isDown(pm) },
+		Kind: RestartByPgCtl, Evidence: evidence, Log: restartLog(pm), line: line, limit: restartDeadline, finishes: true,
 		prepare: func() *exec.Cmd {
 			cmd := exec.Command(args[0], args[1:]...)
 			cmd.SysProcAttr = owner.attr()

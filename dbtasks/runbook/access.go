@@ -189,6 +189,9 @@ func openWithoutSlot(ctx context.Context, deps *Deps, target Target, o openOptio
 // bySignal climbs the third rung, or, in a dry run, only says what it would
 // do: that is the *dryPlan. Where it can't, why says so.
 func bySignal(ctx context.Context, deps *Deps, target Target, cause pgops.Cause, dry bool) (a *access, why string, err error) {
+	if dry && target.Listener != nil && target.Listener.Kind == hostops.Forwarder {
+		return nil, "the container from within: not in a dry run", nil
+	}
 	if dry {
 		list, _, why := idleBackends(ctx, deps, target, cause)
 		if why == "" {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
 
 // RestartPolicy says when dev:recover restarts PostgreSQL.
@@ -185,7 +184,7 @@ func (r *recovery) restartStep(ctx context.Context) Step {
 	s := Step{Name: "restart", Status: StepPlanned}
 	how := "no way is known"
 	if plan, err := r.restartPlan(ctx); err == nil {
-		how = plan.Describe()
+		how = fmt.Sprintf("%s (%s)", plan.Describe(), plan.Evidence)
 	}
 	switch r.o.Restart {
 	case RestartNever:
@@ -196,32 +195,4 @@ func (r *recovery) restartStep(ctx context.Context) Step {
 		s.Plan = "only if nobody is let in even then: " + how
 	}
 	return s
-}
-
-// restartPlan finds out how this server is restarted.
-func (r *recovery) restartPlan(ctx context.Context) (pgserver.Restart, error) {
-	_, plan, err := restartOf(ctx, r.deps)
-	return plan, err
-}
-
-// restartOf is the server's postmaster, nil where it can't be looked at, and
-// how it is restarted.
-func restartOf(ctx context.Context, deps *Deps) (*pgserver.Postmaster, pgserver.Restart, error) {
-	target, err := locate(ctx, deps.Pool.URL())
-	if err != nil {
-		return nil, pgserver.Restart{}, err
-	}
-	var pm *pgserver.Postmaster
-	if l := target.Listener; l != nil && l.Kind == hostops.Postgres {
-		p, err := hostops.Find(l.PID)
-		if err == nil {
-			if found, err := pgserver.Inspect(p.PID, p.Exe, p.Args, p.Dir); err == nil {
-				pm = &found
-			} else if deps.Config.RestartCommand == "" {
-				return nil, pgserver.Restart{}, err
-			}
-		}
-	}
-	plan, err := pgserver.PlanRestart(pm, deps.Config.RestartCommand)
-	return pm, plan, err
 }

@@ -89,6 +89,14 @@ func TestRecoverRestartsAServerThatIsFrozenOutOfReach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := syscall.Kill(before.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if now, err := s.Postmaster(); err == nil && now.PID == before.PID {
+			_ = syscall.Kill(before.PID, syscall.SIGCONT)
+		}
+	})
 	r, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAlways})
 	if err != nil || !r.OK || steps["restart"] != "done" {
 		t.Fatalf("%+v, %v", r, err)

@@ -103,24 +103,20 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 		return r.noRestart(err)
 	}
 	if err := r.restartPermitted(ctx); err != nil {
-		return err
+		f := *AsFailure(err)
+		f.Next = "if it is yours to restart: " + plan.Typed() // another user's: what tells that it is local is hidden
+		return &f
 	}
-	r.deps.progress("restarting PostgreSQL: %s", plan.Describe())
+	r.deps.progress("restarting PostgreSQL: %s (%s)", plan.Describe(), plan.Evidence)
 	r.deps.Pool.Close()
 	if err := plan.Apply(ctx, r.deps.Progress); err != nil {
-		return &Failure{Exit: ExitNotDone, Code: "restart_failed", Message: "PostgreSQL was not restarted: " + err.Error(), Next: plan.Describe(), Err: err}
+		return withLog(plan, &Failure{Exit: ExitNotDone, Code: "restart_failed", Message: "PostgreSQL was not restarted: " + err.Error(), Next: plan.Typed(), Err: err})
 	}
 	if err := r.awaitLogin(ctx); err != nil {
-		return err
+		return withLog(plan, AsFailure(err))
 	}
 	s.Result = "restarted, and lets a login in"
 	return nil
-}
-
-// noRestart is the failure where nothing is known that restarts the server.
-func (r *recovery) noRestart(err error) error {
-	return &Failure{Exit: ExitNotDone, Code: "no_restart", Message: "PostgreSQL can't be restarted from here: " + err.Error(),
-		Next: "set DBTASKS_RESTART_COMMAND in .env, or restart it your way, then: " + r.deps.Command("dev:recover -restart=never"), Err: err}
 }
 
 // restartHelps tells whether a restart may mend what kept us out. A wrong

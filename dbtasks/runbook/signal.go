@@ -87,6 +87,9 @@ func stateTold(state string) bool {
 func openBySignal(ctx context.Context, deps *Deps, target Target, cause pgops.Cause) (*access, string) {
 	ctx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()
+	if target.Listener != nil && target.Listener.Kind == hostops.Forwarder {
+		return openInContainer(ctx, deps, target, cause)
+	}
 	signalled := 0
 	for n := 1; ctx.Err() == nil; n *= 2 {
 		list, postmaster, why := idleBackends(ctx, deps, target, cause)
