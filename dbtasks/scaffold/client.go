@@ -1,0 +1,178 @@
+package scaffold
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// makers are the calls that open a pool, in code.
+var makers = regexp.MustCompile(`\bnew\s+(?:PrismaClient|(?:pg\s*\.\s*)?Pool)\s*[(<]`)
+
+// global is an object that outlives hot reload.
+var global = regexp.MustCompile(`\b(?:globalThis|global)\b`)
+
+// clientSteps puts the client module where there is none. A module that makes
+// a client already stays, and the difference is shown unless it keeps its
+// client on globalThis: whether the rest is right is dev:check's business.
+func (p Project) clientSteps() ([]Step, error) {
+	text := p.clientText()
+	found, err := p.clientModules()
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return []Step{p.file(p.clientPath(), text, p.clientWhy())}, nil
+	}
+	var steps []Step
+	for i, module := range found {
+		have, err := os.ReadFile(p.path(module))
+		if err != nil {
+			return nil, unreadable(module, err)
+		}
+		s := Step{Path: module, Action: Keep, Why: "makes the client and keeps it on globalThis"}
+		switch {
+		case string(have) == string(text):
+			s.Why = "is the client module already"
+		case i > 0:
+			s.Action, s.Why = Differs, "makes a second client: import the one of "+found[0]+" instead"
+			s.Show = fmt.Sprintf("import { %s } from '%s';\n", p.clientName(), importPath(module, found[0]))
+		case !global.MatchString(code(string(have))):
+			s.Action, s.Why = Differs, "makes a new client at every reload"
+			if isModule(module) {
+				s.Show = unified(module, string(have), string(p.clientAt(module)))
+			} else {
+				s.Show = fmt.Sprintf("import { %s } from '%s'; // with the client moved to that module\n", p.clientName(), importPath(module, p.clientPath()))
+			}
+		}
+		steps = append(steps, s)
+	}
+	return steps, nil
+}
+
+func (p Project) clientWhy() string {
+	switch {
+	case p.Driver == NodePg:
+		return "the one pool: kept on globalThis, max from the URL, an error listener, closed at the end"
+	case p.Major >= 7:
+		return "the one client: kept on globalThis, adapter with max from the URL, an error listener, closed at the end"
+	}
+	return "the one client: kept on globalThis, closed at the end"
+}
+
+// clientPath is where the module belongs in a project that has none.
+func (p Project) clientPath() string {
+	base := "lib/db"
+	if p.Kind == SvelteKit {
+		base = "src/lib/server/db"
+		if p.Driver == Prisma {
+			base = "src/lib/server/prisma"
+		}
+	} else if p.exists("src") {
+		base = "src/lib/db"
+	}
+	return base + p.extension()
+}
+
+// clientName is what the module exports.
+func (p Project) clientName() string {
+	if p.Driver == Prisma {
+		return "prisma"
+	}
+	return "pool"
+}
+
+func (p Project) clientText() []byte { return p.clientAt(p.clientPath()) }
+
+// clientAt is the module's text at a path, which its import depends on.
+func (p Project) clientAt(module string) []byte {
+	data := clientData{TypeScript: strings.HasSuffix(module, "ts"), Prisma: p.Driver == Prisma, SvelteKit: p.Kind == SvelteKit, Vite: p.Kind == Vite, Env: "process.env"}
+	if p.Kind == SvelteKit {
+		data.Env = "env"
+	}
+	if data.Import = p.Client; strings.Contains(p.Client, "/") && !strings.HasPrefix(p.Client, "@") {
+		data.Import = importPath(module, p.Client)
+	}
+	name := "pg"
+	if p.Driver == Prisma {
+		if name = "prisma6"; p.Major >= 7 {
+			name = "prisma7"
+		}
+	}
+	return p.rendered(name, data)
+}
+
+// importPath is how the module at from imports the one at to, both relative
+// to the root.
+func importPath(from, to string) string {
+	rel, err := filepath.Rel(filepath.FromSlash(path.Dir(from)), filepath.FromSlash(to))
+	if err != nil {
+		return to
+	}
+	rel = strings.TrimSuffix(strings.TrimSuffix(slash(rel), ".ts"), ".js")
+	if !strings.HasPrefix(rel, ".") {
+		rel = "./" + rel
+	}
+	return rel
+}
+
+func isModule(file string) bool {
+	return slices.Contains([]string{".ts", ".js", ".mts", ".mjs"}, path.Ext(file))
+}
+
+// clientModules are the source files that make a client, the likeliest client
+// module first: the one under lib or server, then by name.
+func (p Project) clientModules() ([]string, error) {
+	var found []string
+	err := filepath.WalkDir(p.Root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			if file == p.Root {
+				return err
+			}
+			return nil // a folder that is nobody's to read
+		}
+		rel, _ := filepath.Rel(p.Root, file) // both come from one walk
+		rel = slash(rel)
+		if d.IsDir() {
+			if rel != "." && (strings.HasPrefix(d.Name(), ".") || slices.Contains([]string{"node_modules", "dist", "build", "out", "coverage", "generated", "static", "public"}, d.Name()) || p.Client != "" && rel == path.Dir(p.Client)) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !d.Type().IsRegular() || !slices.Contains([]string{".ts", ".js", ".mts", ".mjs", ".cts", ".cjs", ".tsx", ".jsx", ".svelte", ".vue"}, path.Ext(rel)) || isTest(rel) {
+			return nil
+		}
+		if info, err := d.Info(); err != nil || info.Size() > 1<<20 {
+			return nil
+		}
+		if text, err := os.ReadFile(file); err == nil && makers.MatchString(code(string(text))) {
+			found = append(found, rel)
+		}
+		return nil
+	})
+	slices.SortStableFunc(found, func(a, b string) int { return rank(a) - rank(b) })
+	return found, err
+}
+
+func rank(file string) int {
+	base := strings.ToLower(strings.TrimSuffix(path.Base(file), path.Ext(file)))
+	switch {
+	case slices.Contains([]string{"prisma", "db", "database", "client", "pool", "postgres", "pg"}, base):
+		return 0
+	case strings.Contains(file, "lib/"):
+		return 1
+	}
+	return 2
+}
+
+// isTest tells tests and one-off programs (seeds, migrations), whose clients
+// end with their process.
+func isTest(file string) bool {
+	base := path.Base(file)
+	return strings.Contains(base, ".test.") || strings.Contains(base, ".spec.") || strings.HasPrefix(base, "seed.") || strings.HasPrefix(file, "prisma/") || strings.HasPrefix(file, "scripts/") || strings.HasPrefix(file, "tests/")
+}

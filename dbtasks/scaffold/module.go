@@ -1,0 +1,148 @@
+package scaffold
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+
+	"github.com/pgrunbook/pgrunbook"
+)
+
+const modulePath = "github.com/pgrunbook/pgrunbook"
+
+var moduleLine = regexp.MustCompile(`(?m)^module .*$`)
+
+// FindSource is the folder of this program's module: configured, else the one
+// that the program lies in (bin/dbtasks of a clone), else the one that it was
+// compiled from, where that is still there (it is not said in a program built
+// with -trimpath). The error is a *ProjectError.
+func FindSource(configured, executable string) (string, error) {
+	if configured != "" {
+		abs, err := filepath.Abs(configured)
+		if err == nil && isSource(abs) {
+			return abs, nil
+		}
+		return "", &ProjectError{ErrSource, fmt.Sprintf("DBTASKS_SOURCE is %q, which is no clone of %s; nothing was touched.", configured, modulePath), "DBTASKS_SOURCE=/path/to/your/clone"}
+	}
+	_, compiledFrom, _, _ := runtime.Caller(0)
+	for _, file := range []string{executable, compiledFrom} {
+		if real, err := filepath.EvalSymlinks(file); err == nil {
+			file = real
+		}
+		for dir := filepath.Dir(file); filepath.IsAbs(dir) && filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
+			if isSource(dir) {
+				return dir, nil
+			}
+		}
+	}
+	return "", &ProjectError{ErrSource, "The folder of dbtasks can't be told: the module is not published yet, so magefiles/go.mod has to name your clone of it; nothing was touched.",
+		"DBTASKS_SOURCE=/path/to/your/clone in the environment"}
+}
+
+func isSource(dir string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	return err == nil && moduleLine.FindString(strings.ReplaceAll(string(text), "\r", "")) == "module "+modulePath
+}
+
+// moduleSteps puts the runbook's magefile into a module of its own, so that the
+// project's root stays a JavaScript one. Its requirements are this module's, so
+// that nothing has to be resolved.
+func (p Project) moduleSteps(o Options) ([]Step, error) {
+	gomod, err := pgrunbook.Files.ReadFile("go.mod")
+	if err != nil {
+		return nil, err
+	}
+	gosum, err := pgrunbook.Files.ReadFile("go.sum")
+	if err != nil {
+		return nil, err
+	}
+	why := "the runbook's module; not published yet, so it names its folder on this machine: " + o.Source
+	if have := p.ownModule(); have != "" {
+		return []Step{{Path: have, Action: Keep, Why: "imports dbtasks already"}}, nil
+	}
+	text := moduleLine.ReplaceAll(gomod, []byte("module magefiles"))
+	text = fmt.Appendf(text, "\nrequire %s v0.0.0\n\n// Not published yet: a clone on this machine.\nreplace %s => %s\n", modulePath, modulePath, modFileQuote(o.Source))
+	mod := p.file("magefiles/go.mod", text, why)
+	if have, err := os.ReadFile(p.path("magefiles/go.mod")); err == nil && strings.Contains(string(have), modulePath) {
+		mod = Step{Path: "magefiles/go.mod", Action: Keep, Why: "names dbtasks already"}
+	}
+	magefile := p.file("magefiles/magefile.go", p.rendered("magefile", nil), "imports dbtasks: every target comes of it")
+	magefile.after = []byte(strings.ReplaceAll(string(magefile.after), p.indent(), "\t")) // gofmt's
+	sum := p.file("magefiles/go.sum", gosum, "the checksums of what it needs")
+	if sum.Action == Differs && mod.Action == Keep {
+		sum = Step{Path: sum.Path, Action: Keep, Why: "belongs to the go.mod that is there"}
+	}
+	return []Step{magefile, mod, sum}, nil
+}
+
+// ownModule is a magefile of the user's own that imports dbtasks; "" for none
+// but the one that dev:init writes.
+func (p Project) ownModule() string {
+	files, _ := filepath.Glob(p.path("magefiles/*.go")) // the pattern is right
+	more, _ := filepath.Glob(p.path("*.go"))
+	for _, file := range append(files, more...) {
+		rel, _ := filepath.Rel(p.Root, file)
+		if rel = slash(rel); rel == "magefiles/magefile.go" && p.exists("magefiles/go.mod") {
+			continue
+		}
+		if text, err := os.ReadFile(file); err == nil && strings.Contains(string(text), `"`+modulePath+`/dbtasks"`) {
+			return rel
+		}
+	}
+	return ""
+}
+
+// modFileQuote writes a path as go.mod has it.
+func modFileQuote(path string) string {
+	if strings.ContainsAny(path, " \t\"'`()[]{},;") {
+		return "`" + path + "`"
+	}
+	return path
+}
+
+// scriptSteps are the wrappers, as they stand in this repository.
+func (p Project) scriptSteps() ([]Step, error) {
+	names, err := fs.Glob(pgrunbook.Files, "scripts/*.sh")
+	if err != nil {
+		return nil, err
+	}
+	var steps []Step
+	for _, name := range names {
+		text, err := pgrunbook.Files.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		s := p.file(name, text, wrapperWhy[path.Base(name)])
+		s.mode = 0o755
+		steps = append(steps, s)
+	}
+	return steps, nil
+}
+
+var wrapperWhy = map[string]string{
+	"run-target.sh":             "runs a target; takes --flags as npm scripts write them",
+	"cleanup-db-connections.sh": "db:cleanup",
+	"monitor-connections.sh":    "db:monitor",
+	"recover.sh":                "dev:recover",
+}
+
+// programSteps copy the compiled runbook, so that the wrappers need no Go. It
+// comes last: the wrappers take it only when it is newer than its sources.
+func (p Project) programSteps(o Options) []Step {
+	if o.Program == "" {
+		return nil
+	}
+	s := Step{Path: "bin/dbtasks", Action: Create, Why: "this program: the wrappers need no Go then", from: o.Program, mode: 0o755}
+	if runtime.GOOS == "windows" {
+		s.Path += ".exe"
+	}
+	if p.exists(s.Path) {
+		s.Action, s.Why = Keep, "is there"
+	}
+	return []Step{s}
+}
