@@ -11,8 +11,19 @@ import (
 	"strings"
 )
 
-// makers are the calls that open a pool, in code.
-var makers = regexp.MustCompile(`\bnew\s+(?:PrismaClient|(?:pg\s*\.\s*)?Pool)\s*[(<]`)
+// The calls that open a pool, in code.
+var (
+	prismaMaker = regexp.MustCompile(`\bnew\s+PrismaClient\b`)
+	poolMaker   = regexp.MustCompile(`\bnew\s+(?:pg\s*\.\s*)?Pool\b`)
+	pgImport    = regexp.MustCompile(`["']pg["']`) // in the source: other packages have a Pool, too
+)
+
+func (p Project) makesClient(text string) bool {
+	if p.Driver == Prisma {
+		return prismaMaker.MatchString(code(text))
+	}
+	return pgImport.MatchString(text) && poolMaker.MatchString(code(text))
+}
 
 // global is an object that outlives hot reload.
 var global = regexp.MustCompile(`\b(?:globalThis|global)\b`)
@@ -21,7 +32,7 @@ var global = regexp.MustCompile(`\b(?:globalThis|global)\b`)
 // a client already stays, and the difference is shown unless it keeps its
 // client on globalThis: whether the rest is right is dev:check's business.
 func (p Project) clientSteps() ([]Step, error) {
-	text := p.clientText()
+	text := p.clientAt(p.clientPath(), export{Name: p.clientName()})
 	found, err := p.clientModules()
 	if err != nil {
 		return nil, err
@@ -37,17 +48,17 @@ func (p Project) clientSteps() ([]Step, error) {
 		}
 		s := Step{Path: module, Action: Keep, Why: "makes the client and keeps it on globalThis"}
 		switch {
-		case string(have) == string(text):
+		case string(have) == string(p.clientAt(module, p.exportOf(string(have)))):
 			s.Why = "is the client module already"
 		case i > 0:
 			s.Action, s.Why = Differs, "makes a second client: import the one of "+found[0]+" instead"
-			s.Show = fmt.Sprintf("import { %s } from '%s';\n", p.clientName(), importPath(module, found[0]))
+			s.Show = p.importOf(module, found[0]) + "\n"
 		case !global.MatchString(code(string(have))):
 			s.Action, s.Why = Differs, "makes a new client at every reload"
 			if isModule(module) {
-				s.Show = unified(module, string(have), string(p.clientAt(module)))
+				s.Show = unified(module, string(have), string(p.clientAt(module, p.exportOf(string(have)))))
 			} else {
-				s.Show = fmt.Sprintf("import { %s } from '%s'; // with the client moved to that module\n", p.clientName(), importPath(module, p.clientPath()))
+				s.Show = p.importOf(module, p.clientPath()) + " // with the client moved there\n"
 			}
 		}
 		steps = append(steps, s)
@@ -87,11 +98,57 @@ func (p Project) clientName() string {
 	return "pool"
 }
 
-func (p Project) clientText() []byte { return p.clientAt(p.clientPath()) }
+// export is how a module gives its client.
+type export struct {
+	Name    string
+	Default bool // it is the default export
+	Named   bool // it is exported by its name
+}
+
+var (
+	exported        = regexp.MustCompile(`\bexport\s+(?:const|let|var)\s+(\w+)`)
+	exportedDefault = regexp.MustCompile(`\bexport\s+default\s+(\w+)`)
+	exportedList    = regexp.MustCompile(`\bexport\s*\{\s*(\w+)\s*\}`)
+)
+
+// exportOf reads how a client module gives its client, so that what imports it
+// goes on working.
+func (p Project) exportOf(text string) export {
+	plain := code(text)
+	e := export{Name: p.clientName()}
+	for _, form := range []*regexp.Regexp{exported, exportedList} {
+		if m := form.FindStringSubmatch(plain); m != nil && !e.Named {
+			e.Name, e.Named = m[1], true
+		}
+	}
+	if m := exportedDefault.FindStringSubmatch(plain); m != nil {
+		e.Default = true
+		if !e.Named {
+			e.Name = m[1]
+		}
+	}
+	return e
+}
+
+// importOf is the line that imports the client of the module at to.
+func (p Project) importOf(from, to string) string {
+	return fmt.Sprintf("import %s from '%s';", p.binding(to), importPath(from, to))
+}
+
+func (p Project) binding(module string) string {
+	e := export{Name: p.clientName(), Named: true}
+	if text, err := os.ReadFile(p.path(module)); err == nil {
+		e = p.exportOf(string(text))
+	}
+	if e.Default && !e.Named {
+		return e.Name
+	}
+	return "{ " + e.Name + " }"
+}
 
 // clientAt is the module's text at a path, which its import depends on.
-func (p Project) clientAt(module string) []byte {
-	data := clientData{TypeScript: strings.HasSuffix(module, "ts"), Prisma: p.Driver == Prisma, SvelteKit: p.Kind == SvelteKit, Vite: p.Kind == Vite, Env: "process.env"}
+func (p Project) clientAt(module string, e export) []byte {
+	data := clientData{Name: e.Name, Default: e.Default, TypeScript: strings.HasSuffix(module, "ts"), Prisma: p.Driver == Prisma, SvelteKit: p.Kind == SvelteKit, Vite: p.Kind == Vite, Env: "process.env"}
 	if p.Kind == SvelteKit {
 		data.Env = "env"
 	}
@@ -104,7 +161,7 @@ func (p Project) clientAt(module string) []byte {
 			name = "prisma7"
 		}
 	}
-	return p.rendered(name, data)
+	return p.javascript(name, data)
 }
 
 // importPath is how the module at from imports the one at to, both relative
@@ -150,7 +207,7 @@ func (p Project) clientModules() ([]string, error) {
 		if info, err := d.Info(); err != nil || info.Size() > 1<<20 {
 			return nil
 		}
-		if text, err := os.ReadFile(file); err == nil && makers.MatchString(code(string(text))) {
+		if text, err := os.ReadFile(file); err == nil && p.makesClient(string(text)) {
 			found = append(found, rel)
 		}
 		return nil
@@ -170,9 +227,8 @@ func rank(file string) int {
 	return 2
 }
 
-// isTest tells tests and one-off programs (seeds, migrations), whose clients
-// end with their process.
+// isTest tells tests and one-off programs, whose clients end with their process.
 func isTest(file string) bool {
 	base := path.Base(file)
-	return strings.Contains(base, ".test.") || strings.Contains(base, ".spec.") || strings.HasPrefix(base, "seed.") || strings.HasPrefix(file, "prisma/") || strings.HasPrefix(file, "scripts/") || strings.HasPrefix(file, "tests/")
+	return strings.Contains(base, ".test.") || strings.Contains(base, ".spec.") || strings.HasPrefix(base, "seed") || strings.HasPrefix(file, "scripts/") || strings.HasPrefix(file, "tests/")
 }

@@ -31,7 +31,11 @@ func code(text string) string {
 			c = 0
 		case c == '\'' || c == '"':
 			end = quoted(text, i)
-			blank(i+1, end-1)
+			inside := end
+			if text[end-1] == c {
+				inside--
+			}
+			blank(i+1, inside)
 		case c == '`', c == '}' && len(templates) > 0 && templates[len(templates)-1] == depth:
 			if c == '}' {
 				templates = templates[:len(templates)-1]

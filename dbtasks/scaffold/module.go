@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -71,8 +72,7 @@ func (p Project) moduleSteps(o Options) ([]Step, error) {
 	if have, err := os.ReadFile(p.path("magefiles/go.mod")); err == nil && strings.Contains(string(have), modulePath) {
 		mod = Step{Path: "magefiles/go.mod", Action: Keep, Why: "names dbtasks already"}
 	}
-	magefile := p.file("magefiles/magefile.go", p.rendered("magefile", nil), "imports dbtasks: every target comes of it")
-	magefile.after = []byte(strings.ReplaceAll(string(magefile.after), p.indent(), "\t")) // gofmt's
+	magefile := p.file("magefiles/magefile.go", rendered("magefile", nil), "imports dbtasks: every target comes of it")
 	sum := p.file("magefiles/go.sum", gosum, "the checksums of what it needs")
 	if sum.Action == Differs && mod.Action == Keep {
 		sum = Step{Path: sum.Path, Action: Keep, Why: "belongs to the go.mod that is there"}
@@ -86,12 +86,10 @@ func (p Project) ownModule() string {
 	files, _ := filepath.Glob(p.path("magefiles/*.go")) // the pattern is right
 	more, _ := filepath.Glob(p.path("*.go"))
 	for _, file := range append(files, more...) {
-		rel, _ := filepath.Rel(p.Root, file)
-		if rel = slash(rel); rel == "magefiles/magefile.go" && p.exists("magefiles/go.mod") {
-			continue
-		}
-		if text, err := os.ReadFile(file); err == nil && strings.Contains(string(text), `"`+modulePath+`/dbtasks"`) {
-			return rel
+		text, err := os.ReadFile(file)
+		if err == nil && strings.Contains(string(text), `"`+modulePath+`/dbtasks"`) && !bytes.Equal(text, rendered("magefile", nil)) {
+			rel, _ := filepath.Rel(p.Root, file) // both come from one pattern
+			return slash(rel)
 		}
 	}
 	return ""
@@ -131,6 +129,12 @@ var wrapperWhy = map[string]string{
 	"recover.sh":                "dev:recover",
 }
 
+func sameSize(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && x.Size() == y.Size()
+}
+
 // programSteps copy the compiled runbook, so that the wrappers need no Go. It
 // comes last: the wrappers take it only when it is newer than its sources.
 func (p Project) programSteps(o Options) []Step {
@@ -143,6 +147,9 @@ func (p Project) programSteps(o Options) []Step {
 	}
 	if p.exists(s.Path) {
 		s.Action, s.Why = Keep, "is there"
+		if !sameSize(p.path(s.Path), o.Program) {
+			s.Why = "is another build than this program; remove it to have this one there"
+		}
 	}
 	return []Step{s}
 }

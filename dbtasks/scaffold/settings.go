@@ -162,10 +162,15 @@ func (p Project) ignoreSteps() ([]Step, error) {
 			add = append(add, name)
 		}
 	}
-	if len(add) == 0 {
-		return []Step{{Path: file, Action: Keep, Why: "has .env"}}, nil
+	if len(add) == 0 && !ignores(string(text), ".env.example") {
+		return []Step{{Path: file, Action: Keep, Why: "keeps .env and /bin/dbtasks out of git"}}, nil
 	}
-	return []Step{merged(file, "keeps "+strings.Join(add, " and ")+" out of git", text, appendLines(text, add...))}, nil
+	why := "keeps " + strings.Join(add, " and ") + " out of git"
+	if ignores(string(text), ".env.example") {
+		add = append(add, "!.env.example")
+		why = "keeps .env and /bin/dbtasks out of git, and .env.example in"
+	}
+	return []Step{merged(file, why, text, appendLines(text, add...))}, nil
 }
 
 // ignores tells whether the last pattern that matches a path ignores it:

@@ -39,11 +39,12 @@ func (p Project) vitestSteps() ([]Step, error) {
 	if len(found) > 0 {
 		module = found[0]
 	}
-	data := setupData{Name: p.clientName(), Import: importPath(file, module), Close: "end"}
+	binding := p.binding(module)
+	data := setupData{Name: strings.Trim(binding, "{ }"), Binding: binding, Import: importPath(file, module), Close: "end"}
 	if p.Driver == Prisma {
 		data.Close = "$disconnect"
 	}
-	setup := p.file(file, p.rendered("vitest", data), "closes the client after each test file")
+	setup := p.file(file, p.javascript("vitest", data), "closes the client after each test file")
 	if have, err := os.ReadFile(p.path(file)); err == nil && setup.Action == Differs && strings.Contains(code(string(have)), data.Close) {
 		setup = Step{Path: file, Action: Keep, Why: "closes a client"}
 	}

@@ -1,0 +1,219 @@
+package scaffold
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var kinds = []string{"sveltekit-prisma7", "vite-pg", "vite-pg-js", "next-prisma6", "next-pg", "leaking"}
+
+// golden has the plan of each kind, and the JavaScript that it writes.
+func TestEachKindOfProjectGetsThePlanThatIsRecorded(t *testing.T) {
+	t.Parallel()
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			plan := planned(t, unpack(t, kind))
+			var b strings.Builder
+			b.WriteString(listing(plan))
+			for _, s := range plan.Steps {
+				ext := filepath.Ext(s.Path)
+				if s.Action == Create && (ext == ".ts" || ext == ".js") || s.Path == ".env" && s.Action == Merge {
+					b.WriteString("-- " + s.Path + " --\n" + string(s.after))
+				}
+			}
+			file := filepath.Join("testdata", kind+".golden")
+			if *update {
+				if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b.String() != strings.ReplaceAll(string(want), "\r\n", "\n") {
+				t.Errorf("go test -update writes it anew:\n%s", unified(file, string(want), b.String()))
+			}
+			if strings.Contains(listing(plan), "hunter2") {
+				t.Error("the plan shows a password")
+			}
+		})
+	}
+}
+
+func TestASecondRunHasNothingToWriteAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			root := unpack(t, kind)
+			first := applied(t, root)
+			before := files(t, root)
+			second := applied(t, root)
+			if second.Writes() > 0 || second.Differs() != first.Differs() {
+				t.Errorf("the second plan:\n%s", listing(second))
+			}
+			if !maps.Equal(before, files(t, root)) {
+				t.Error("the second run changed files")
+			}
+		})
+	}
+}
+
+func TestNothingThatExistsLosesAByte(t *testing.T) {
+	t.Parallel()
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			root := unpack(t, kind)
+			before := files(t, root)
+			applied(t, root)
+			for path, text := range files(t, root) {
+				rest := before[path]
+				for i := 0; i < len(text) && rest != ""; i++ {
+					if text[i] == rest[0] {
+						rest = rest[1:]
+					}
+				}
+				if rest != "" {
+					t.Errorf("%s lost %q", path, rest)
+				}
+			}
+		})
+	}
+}
+
+func TestTheDifferencesAreAPatchThatMakesTheProjectWhole(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not here")
+	}
+	root := unpack(t, "leaking")
+	var patch strings.Builder
+	for _, s := range applied(t, root).Steps {
+		if s.Action == Differs && strings.HasPrefix(s.Show, "--- ") {
+			patch.WriteString(s.Show)
+		}
+	}
+	cmd := exec.Command("git", "apply", "-")
+	cmd.Dir, cmd.Stdin = root, strings.NewReader(patch.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s\n%s", err, out, patch.String())
+	}
+	plan := planned(t, root)
+	step(t, plan, "src/lib/prisma.ts", Keep)
+	step(t, plan, "scripts/run-target.sh", Keep)
+}
+
+func TestWhatCantBePlannedSaysWhyAndWhatToDo(t *testing.T) {
+	t.Parallel()
+	const vite = `{"devDependencies":{"vite":"8"},"dependencies":{"@prisma/client":"7"}}`
+	for _, c := range []struct {
+		what  string
+		files map[string]string
+		kind  error
+		says  string
+	}{
+		{"no package.json", nil, ErrNoProject, "no package.json"},
+		{"broken package.json", map[string]string{"package.json": "{"}, ErrFile, "package.json can't be read"},
+		{"no framework", map[string]string{"package.json": `{"dependencies":{"express":"5","pg":"8"}}`}, ErrKind, "SvelteKit, Next.js and Vite"},
+		{"no driver", map[string]string{"package.json": `{"dependencies":{"vite":"8"}}`}, ErrDriver, "neither @prisma/client nor pg"},
+		{"no version", map[string]string{"package.json": `{"dependencies":{"vite":"8","@prisma/client":"latest"}}`}, ErrDriver, "major version"},
+		{"no schema", map[string]string{"package.json": vite}, ErrSchema, "no schema.prisma"},
+		{"another database", map[string]string{"package.json": vite, "prisma/schema.prisma": "datasource db {\n  provider = \"sqlite\"\n}\n"}, ErrSchema, "sqlite"},
+		{"no output", map[string]string{"package.json": vite, "schema.prisma": "generator c {\n  provider = \"prisma-client\"\n}\n"}, ErrSchema, "without output"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			_, err := tryPlan(project(t, c.files))
+			if p := problem(t, err, c.kind); !strings.Contains(p.Message, c.says) {
+				t.Errorf("%q does not say %q", p.Message, c.says)
+			}
+		})
+	}
+}
+
+func TestTheInstalledPrismaCountsBeforeTheRangeOfPackageJSON(t *testing.T) {
+	t.Parallel()
+	root := unpack(t, "next-prisma6")
+	put(t, root, "node_modules/@prisma/client/package.json", `{"version":"7.10.1"}`)
+	plan := planned(t, root)
+	if plan.Project.Major != 7 || !strings.Contains(string(step(t, plan, "src/lib/db.ts", Create).after), "PrismaPg") {
+		t.Errorf("major %d\n%s", plan.Project.Major, listing(plan))
+	}
+	if !strings.Contains(plan.Project.Add(plan.Install...), "npm install @prisma/adapter-pg") {
+		t.Errorf("to install: %q", plan.Install)
+	}
+}
+
+func TestAModuleOfOnesOwnThatImportsDbtasksStays(t *testing.T) {
+	t.Parallel()
+	root := unpack(t, "vite-pg")
+	put(t, root, "magefiles/db.go", "//go:build mage\n\npackage main\n\nimport _ \"github.com/pgrunbook/pgrunbook/dbtasks\"\n")
+	plan := applied(t, root)
+	step(t, plan, "magefiles/db.go", Keep)
+	if _, err := os.Stat(filepath.Join(root, "magefiles", "go.mod")); err == nil {
+		t.Error("a second module was written")
+	}
+}
+
+func TestSettingsOfViteAreAddedOnlyWhereThatIsCertain(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what, config string
+		action       Action
+		want         string // in the written text, or in what is shown
+	}{
+		{"a literal", "export default {\n\tplugins: []\n}\n", Merge, "export default {\n\tserver: { port: 3000"},
+		{"on one line", "export default defineConfig({ plugins: [] })\n", Merge, "defineConfig({ server: { port: 3000"},
+		{"empty", "export default defineConfig({})\n", Merge, "defineConfig({ server: { port: 3000"},
+		{"Windows' line ends", "export default {\r\n  plugins: []\r\n}\r\n", Merge, "export default {\r\n  server: { port: 3000, watch: { ignored: ['**/pgdata/**'] } },\r\n"},
+		{"a function", "export default defineConfig(({ mode }) => ({ plugins: [] }))\n", Differs, "server: { port: 3000"},
+		{"spread", "export default defineConfig({ ...base, plugins: [] })\n", Differs, "server: { port: 3000"},
+		{"a variable", "const config = { plugins: [] }\nexport default config\n", Differs, "server: { port: 3000"},
+		{"only in a comment", "// export default {\nexport default make()\n", Differs, "server: { port: 3000"},
+		{"a server of its own", "export default { server: { open: true } }\n", Differs, "server: { port: 3000"},
+		{"all of it", "export default { server: { port: 4000, watch: { ignored: [] } }, ssr: { external: ['pg'] }, 'optimizeDeps': { exclude: ['pg'] } }\n", Keep, ""},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			root := unpack(t, "vite-pg")
+			put(t, root, "vite.config.ts", c.config)
+			s := step(t, planned(t, root), "vite.config.ts", c.action)
+			if got := string(s.after) + s.Show; !strings.Contains(got, c.want) {
+				t.Errorf("%q does not have %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestGitignorePatternsAreReadAsGitReadsThem(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text, file string
+		want       bool
+	}{
+		{".env\n", ".env", true},
+		{"/.env", ".env", true},
+		{"**/.env", ".env", true},
+		{".env*\n", ".env.example", true},
+		{".env.*\n!.env.example\n", ".env.example", false},
+		{".env\r\n", ".env", true},
+		{"# .env\n", ".env", false},
+		{".env.local\n", ".env", false},
+		{".env/\n", ".env", false},
+		{"/bin/\n", "bin/dbtasks", true},
+		{"bin\n", "bin/dbtasks", true},
+		{"/bin/dbtasks\n", "bin/dbtasks", true},
+		{"cabin/\n", "bin/dbtasks", false},
+	} {
+		if got := ignores(c.text, c.file); got != c.want {
+			t.Errorf("%q ignores %s: %v", c.text, c.file, got)
+		}
+	}
+}
