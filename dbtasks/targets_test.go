@@ -15,7 +15,7 @@ import (
 // contract is every target and its flags, as -h shows them.
 var contract = []string{
 	"db:cleanup dry=bool force=bool idle=time.Duration json=bool remote=string",
-	"db:monitor For=time.Duration every=time.Duration json=bool once=bool warn=int",
+	"db:monitor For=time.Duration every=time.Duration json=bool once=bool svg=string warn=int",
 	"db:test json=bool wait=time.Duration",
 	"db:who json=bool",
 	"dev:drill slots=int",

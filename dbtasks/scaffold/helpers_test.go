@@ -108,7 +108,7 @@ func tryPlan(root string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	return New(p, cfg, Options{Source: "/src/pgrunbook", Port: 3000})
+	return New(p, cfg, Options{Source: func() (string, error) { return "/src/pgrunbook", nil }, Port: 3000})
 }
 
 // applied plans and applies, and gives the plan.

@@ -62,21 +62,24 @@ func (p Project) moduleSteps(o Options) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	why := "the runbook's module; not published yet, so it names its folder on this machine: " + o.Source
 	if have := p.ownModule(); have != "" {
 		return []Step{{Path: have, Action: Keep, Why: "imports dbtasks already"}}, nil
 	}
-	text := moduleLine.ReplaceAll(gomod, []byte("module magefiles"))
-	text = fmt.Appendf(text, "\nrequire %s v0.0.0\n\n// Not published yet: a clone on this machine.\nreplace %s => %s\n", modulePath, modulePath, modFileQuote(o.Source))
-	mod := p.file("magefiles/go.mod", text, why)
-	if have, err := os.ReadFile(p.path("magefiles/go.mod")); err == nil && strings.Contains(string(have), modulePath) {
-		mod = Step{Path: "magefiles/go.mod", Action: Keep, Why: "names dbtasks already"}
-	}
 	magefile := p.file("magefiles/magefile.go", rendered("magefile", nil), "imports dbtasks: every target comes of it")
 	sum := p.file("magefiles/go.sum", gosum, "the checksums of what it needs")
-	if sum.Action == Differs && mod.Action == Keep {
-		sum = Step{Path: sum.Path, Action: Keep, Why: "belongs to the go.mod that is there"}
+	if have, err := os.ReadFile(p.path("magefiles/go.mod")); err == nil && strings.Contains(string(have), modulePath) {
+		if sum.Action == Differs {
+			sum = Step{Path: sum.Path, Action: Keep, Why: "belongs to the go.mod that is there"}
+		}
+		return []Step{magefile, {Path: "magefiles/go.mod", Action: Keep, Why: "names dbtasks already"}, sum}, nil
 	}
+	source, err := o.Source()
+	if err != nil {
+		return nil, err
+	}
+	text := moduleLine.ReplaceAll(gomod, []byte("module magefiles"))
+	text = fmt.Appendf(text, "\nrequire %s v0.0.0\n\n// Not published yet: a clone on this machine.\nreplace %s => %s\n", modulePath, modulePath, modFileQuote(source))
+	mod := p.file("magefiles/go.mod", text, "the runbook's module; not published yet, so it names its folder on this machine: "+source)
 	return []Step{magefile, mod, sum}, nil
 }
 

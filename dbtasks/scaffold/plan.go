@@ -13,7 +13,10 @@ import (
 
 // Options are what the project itself does not tell.
 type Options struct {
-	Source  string // folder of the dbtasks module, absolute, for the replace in magefiles/go.mod
+	// Source finds the folder of the dbtasks module, for the replace in
+	// magefiles/go.mod; it is asked when that has to be written. Its error is a
+	// *ProjectError.
+	Source  func() (string, error)
 	Program string // a compiled runbook to copy to bin/dbtasks; empty: none
 	Port    int    // of the dev server
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/config"
 )
 
 var kinds = []string{"sveltekit-prisma7", "vite-pg", "vite-pg-js", "next-prisma6", "next-pg", "leaking"}
@@ -148,6 +150,49 @@ func TestTheInstalledPrismaCountsBeforeTheRangeOfPackageJSON(t *testing.T) {
 	}
 	if !strings.Contains(plan.Project.Add(plan.Install...), "npm install @prisma/adapter-pg") {
 		t.Errorf("to install: %q", plan.Install)
+	}
+}
+
+func TestTheSourceIsAskedForOnlyWhereItHasToBeWritten(t *testing.T) {
+	t.Parallel()
+	unknown := &ProjectError{ErrSource, "it can't be told; nothing was touched", "name it"}
+	plan := func(root string) error {
+		p, err := Read(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := config.Load(root, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = New(p, cfg, Options{Source: func() (string, error) { return "", unknown }})
+		return err
+	}
+	root := unpack(t, "vite-pg")
+	problem(t, plan(root), ErrSource)
+	applied(t, root)
+	if err := plan(root); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheSourceIsToldFromWhereTheProgramLies(t *testing.T) {
+	t.Parallel()
+	clone := project(t, map[string]string{"go.mod": "module github.com/pgrunbook/pgrunbook\n", "bin/dbtasks": "", "other/go.mod": "module example.com/other\n"})
+	real, err := filepath.EvalSymlinks(clone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := FindSource("", filepath.Join(clone, "bin", "dbtasks")); err != nil || got != real {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := FindSource(clone, ""); err != nil || got != clone {
+		t.Errorf("configured: %q, %v", got, err)
+	}
+	_, err = FindSource(filepath.Join(clone, "other"), "")
+	problem(t, err, ErrSource)
+	if got, err := FindSource("", ""); err != nil || !isSource(got) {
+		t.Errorf("compiled from: %q, %v", got, err)
 	}
 }
 
