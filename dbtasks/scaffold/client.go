@@ -148,9 +148,12 @@ func (p Project) binding(module string) string {
 
 // clientAt is the module's text at a path, which its import depends on.
 func (p Project) clientAt(module string, e export) []byte {
-	data := clientData{Name: e.Name, Default: e.Default, TypeScript: strings.HasSuffix(module, "ts"), Prisma: p.Driver == Prisma, SvelteKit: p.Kind == SvelteKit, Vite: p.Kind == Vite, Env: "process.env"}
+	data := clientData{Name: e.Name, Default: e.Default, TypeScript: strings.HasSuffix(module, "ts"), Prisma: p.Driver == Prisma, SvelteKit: p.Kind == SvelteKit, Vite: p.Kind == Vite, Env: "process.env", Close: "pool.end()"}
 	if p.Kind == SvelteKit {
 		data.Env = "env"
+	}
+	if p.Driver == Prisma {
+		data.Close = "client.$disconnect()"
 	}
 	if data.Import = p.Client; strings.Contains(p.Client, "/") && !strings.HasPrefix(p.Client, "@") {
 		data.Import = importPath(module, p.Client)

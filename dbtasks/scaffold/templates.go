@@ -18,6 +18,7 @@ type clientData struct {
 	Default                             bool   // it is the default export, too
 	Env                                 string // the object that has DATABASE_URL
 	Import                              string // of the generated client
+	Close                               string // the call that closes the client
 }
 
 // setupData is what the template of Vitest's setup file reads.
