@@ -49,7 +49,7 @@ func Init(ctx context.Context, deps *Deps, o InitOptions) (InitReport, error) {
 	if r.Plan, err = scaffold.New(project, deps.Config, options); err != nil {
 		return r, initFailure(err)
 	}
-	r.Next = initNext(r.Plan)
+	r.Next = initNext(deps, r.Plan)
 	if o.Dry {
 		r.OK = true
 		if r.Plan.Writes() > 0 {
@@ -66,9 +66,12 @@ func Init(ctx context.Context, deps *Deps, o InitOptions) (InitReport, error) {
 }
 
 // initNext is what the user has to do, in order, to have it proven.
-func initNext(plan scaffold.Plan) []string {
+func initNext(deps *Deps, plan scaffold.Plan) []string {
 	p := plan.Project
 	var next []string
+	if plan.Patches() {
+		next = append(next, "read the difference; to take it over: "+deps.Command("dev:init")+" | patch -p1")
+	}
 	if len(plan.Install) > 0 {
 		next = append(next, p.Add(plan.Install...))
 	}

@@ -155,6 +155,19 @@ func TestASymbolicLinkOutOfTheProjectIsRefusedBeforeAnythingIsWritten(t *testing
 	}
 }
 
+func TestAFileThatIsSharedThroughALinkIsNoTroubleWhereNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	outside := project(t, map[string]string{".env": "DATABASE_URL=postgres://h/d?connection_limit=5\n"})
+	root := unpack(t, "vite-pg")
+	if err := os.Symlink(filepath.Join(outside, ".env"), filepath.Join(root, ".env")); err != nil {
+		t.Skip("no symbolic links here:", err)
+	}
+	step(t, applied(t, root), ".env", Keep)
+	put(t, outside, ".env", "DATABASE_URL=postgres://h/d\n")
+	_, err := tryPlan(root)
+	problem(t, err, ErrOutside)
+}
+
 func TestASymbolicLinkWithinTheProjectIsFollowedAndStays(t *testing.T) {
 	t.Parallel()
 	root := unpack(t, "vite-pg")

@@ -149,7 +149,7 @@ func (p Project) programSteps(o Options) []Step {
 		s.Path += ".exe"
 	}
 	if p.exists(s.Path) {
-		s.Action, s.Why = Keep, "is there"
+		s.Action, s.Why = Keep, "as it should be"
 		if !sameSize(p.path(s.Path), o.Program) {
 			s.Why = "is another build than this program; remove it to have this one there"
 		}

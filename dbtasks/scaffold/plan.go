@@ -48,6 +48,9 @@ func New(p Project, cfg *config.Config, o Options) (Plan, error) {
 	plan.Steps = append(plan.Steps, p.programSteps(o)...)
 	plan.Install = p.missing()
 	for _, s := range plan.Steps {
+		if !s.Writes() {
+			continue
+		}
 		if err := p.inside(s.Path); err != nil {
 			return plan, err
 		}
@@ -84,7 +87,7 @@ func (p Project) file(path string, text []byte, why string) Step {
 	case err != nil:
 		return Step{Path: path, Action: Differs, Why: "can't be read: " + cause(err)}
 	case bytes.Equal(have, text):
-		return Step{Path: path, Action: Keep, Why: "is there"}
+		return Step{Path: path, Action: Keep, Why: "as it should be"}
 	}
 	return Step{Path: path, Action: Differs, Why: "is there, and is not what dev:init would write", Show: unified(path, string(have), string(text))}
 }

@@ -3,6 +3,7 @@ package scaffold
 import (
 	"io/fs"
 	"slices"
+	"strings"
 )
 
 // Action is what happens to one file.
@@ -33,6 +34,9 @@ type Step struct {
 // Writes tells whether the step changes a file.
 func (s Step) Writes() bool { return s.Action == Create || s.Action == Merge }
 
+// IsPatch tells whether Show is a unified diff.
+func (s Step) IsPatch() bool { return strings.HasPrefix(s.Show, "--- ") }
+
 // Plan is what dev:init would do to a project.
 type Plan struct {
 	Project Project
@@ -50,6 +54,11 @@ func (p Plan) Writes() int { return p.count(Step.Writes) }
 // Differs is how many files are left to the user.
 func (p Plan) Differs() int {
 	return p.count(func(s Step) bool { return s.Action == Differs })
+}
+
+// Patches tells whether there is a difference that patch -p1 takes.
+func (p Plan) Patches() bool {
+	return p.count(func(s Step) bool { return s.Action == Differs && s.IsPatch() }) > 0
 }
 
 func (p Plan) count(match func(Step) bool) int {

@@ -29,13 +29,47 @@ func (p *Printer) Init(r runbook.InitReport) {
 		p.outcome(true, "Wrote %s in %s (%s)%s.", plural(r.Written, "file"), project.Root, what, left)
 	}
 	for _, s := range r.Plan.Steps {
-		p.line("  %-8s %s: %s", s.Action, s.Path, s.Why)
-		if s.Action != scaffold.Merge || r.Dry {
-			p.indented("      ", s.Show)
+		if s.Action == scaffold.Create || s.Action == scaffold.Merge {
+			// What git shows afterwards is left out; .env is not in git.
+			p.initStep(s, r.Dry || !s.IsPatch())
+		}
+	}
+	p.kept(r.Plan.Steps)
+	for _, s := range r.Plan.Steps {
+		if s.Action == scaffold.Differs {
+			p.initStep(s, true)
 		}
 	}
 	for _, next := range r.Next {
 		p.next(next)
+	}
+}
+
+func (p *Printer) initStep(s scaffold.Step, show bool) {
+	p.line("  %-8s %s: %s", s.Action, s.Path, s.Why)
+	if !show {
+		return
+	}
+	for line := range strings.Lines(s.Show) {
+		p.line("      %s", strings.TrimRight(line, "\r\n"))
+	}
+}
+
+// kept names the files that stay, by the reason.
+func (p *Printer) kept(steps []scaffold.Step) {
+	var reasons []string
+	paths := map[string][]string{}
+	for _, s := range steps {
+		if s.Action != scaffold.Keep {
+			continue
+		}
+		if paths[s.Why] == nil {
+			reasons = append(reasons, s.Why)
+		}
+		paths[s.Why] = append(paths[s.Why], s.Path)
+	}
+	for _, why := range reasons {
+		p.line("  %-8s %s: %s", scaffold.Keep, strings.Join(paths[why], ", "), why)
 	}
 }
 
@@ -44,10 +78,4 @@ func driver(p scaffold.Project) string {
 		return "Prisma " + strconv.Itoa(p.Major)
 	}
 	return string(p.Driver)
-}
-
-func (p *Printer) indented(by, text string) {
-	for line := range strings.Lines(text) {
-		p.line("%s%s", by, strings.TrimRight(line, "\r\n"))
-	}
 }
