@@ -74,3 +74,27 @@ func TestInitTwiceHasNothingToDo(t *testing.T) {
 		t.Error(o)
 	}
 }
+
+func TestTheOutputOfInitIsAPatchThatTakesTheDifferenceOver(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("patch"); err != nil {
+		t.Skip("patch is not here")
+	}
+	dir := scaffolded(t)
+	leaks := "import pg from 'pg';\n\nexport default new pg.Pool();\n"
+	if err := os.WriteFile(filepath.Join(dir, "lib", "db.js"), []byte(leaks), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := runIn(t, dir, nil, "dev:init")
+	if o.code != 0 || !strings.Contains(o.stdout, "makes a new client at every reload") || !strings.Contains(o.stdout, "dev:init | patch -p1") {
+		t.Fatal(o)
+	}
+	patch := exec.Command("patch", "-p1")
+	patch.Dir, patch.Stdin = dir, strings.NewReader(o.stdout)
+	if out, err := patch.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s\n%s", err, out, o.stdout)
+	}
+	if o := runIn(t, dir, nil, "dev:init"); o.code != 0 || !strings.HasPrefix(o.stdout, "Nothing to do: ") {
+		t.Error(o)
+	}
+}

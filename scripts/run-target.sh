@@ -43,5 +43,5 @@ elif command -v go >/dev/null && [ -f magefiles/go.mod ] && go -C magefiles tool
 elif command -v mage >/dev/null; then
   exec mage "$target" ${flags[@]+"${flags[@]}"}
 fi
-echo "run-target.sh: neither a current bin/dbtasks nor Go nor mage is here. Build it once where Go is: go tool mage build" >&2
+echo "run-target.sh: neither a current bin/dbtasks, nor Go with this project's module, nor mage is here. Build bin/dbtasks once where Go is (go tool mage build), or let dev:init of such a build put it here." >&2
 exit 1

@@ -19,10 +19,14 @@ var (
 )
 
 func (p Project) makesClient(text string) bool {
-	if p.Driver == Prisma {
-		return prismaMaker.MatchString(code(text))
+	maker := prismaMaker
+	if p.Driver == NodePg {
+		maker = poolMaker
+		if !pgImport.MatchString(text) {
+			return false
+		}
 	}
-	return pgImport.MatchString(text) && poolMaker.MatchString(code(text))
+	return maker.MatchString(text) && maker.MatchString(code(text)) // the first is quick, the second right
 }
 
 // global is an object that outlives hot reload.
@@ -33,10 +37,7 @@ var global = regexp.MustCompile(`\b(?:globalThis|global)\b`)
 // client on globalThis: whether the rest is right is dev:check's business.
 func (p Project) clientSteps() ([]Step, error) {
 	text := p.clientAt(p.clientPath(), export{Name: p.clientName()})
-	found, err := p.clientModules()
-	if err != nil {
-		return nil, err
-	}
+	found := p.makers
 	if len(found) == 0 {
 		return []Step{p.file(p.clientPath(), text, p.clientWhy())}, nil
 	}
@@ -123,7 +124,7 @@ func (p Project) exportOf(text string) export {
 	}
 	if m := exportedDefault.FindStringSubmatch(plain); m != nil {
 		e.Default = true
-		if !e.Named {
+		if !e.Named && !slices.Contains([]string{"new", "await", "function", "async", "class", "globalThis", "global"}, m[1]) { // else it is an expression
 			e.Name = m[1]
 		}
 	}

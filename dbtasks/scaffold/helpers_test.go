@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,7 +109,7 @@ func tryPlan(root string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	return New(p, cfg, Options{Source: func() (string, error) { return "/src/pgrunbook", nil }, Port: 3000})
+	return New(p, cfg, Options{Source: func() (string, error) { return FindSource("", "") }, Port: 3000})
 }
 
 // applied plans and applies, and gives the plan.
@@ -124,11 +125,11 @@ func applied(t *testing.T, root string) Plan {
 
 func step(t *testing.T, plan Plan, path string, action Action) Step {
 	t.Helper()
-	s, ok := plan.Step(path, action)
-	if !ok {
+	i := slices.IndexFunc(plan.Steps, func(s Step) bool { return s.Path == path && s.Action == action })
+	if i < 0 {
 		t.Fatalf("no step %s %s in\n%s", action, path, listing(plan))
 	}
-	return s
+	return plan.Steps[i]
 }
 
 func listing(plan Plan) string {
@@ -155,4 +156,14 @@ func problem(t *testing.T, err, kind error) *ProjectError {
 		t.Errorf("%q, next %q", p.Message, p.Next)
 	}
 	return p
+}
+
+// source is this repository's own folder.
+func source(t *testing.T) string {
+	t.Helper()
+	dir, err := FindSource("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }

@@ -16,7 +16,10 @@ import (
 
 const modulePath = "github.com/pgrunbook/pgrunbook"
 
-var moduleLine = regexp.MustCompile(`(?m)^module .*$`)
+var (
+	moduleLine  = regexp.MustCompile(`(?m)^module .*$`)
+	replaceLine = regexp.MustCompile(`(?m)^\s*(?:replace\s+)?` + regexp.QuoteMeta(modulePath) + `(?:\s+v\S+)?\s+=>\s+(.+?)\s*$`)
+)
 
 // FindSource is the folder of this program's module: configured, else the one
 // that the program lies in (bin/dbtasks of a clone), else the one that it was
@@ -71,7 +74,7 @@ func (p Project) moduleSteps(o Options) ([]Step, error) {
 		if sum.Action == Differs {
 			sum = Step{Path: sum.Path, Action: Keep, Why: "belongs to the go.mod that is there"}
 		}
-		return []Step{magefile, {Path: "magefiles/go.mod", Action: Keep, Why: "names dbtasks already"}, sum}, nil
+		return []Step{magefile, p.moduleThere(have, o), sum}, nil
 	}
 	source, err := o.Source()
 	if err != nil {
@@ -81,6 +84,31 @@ func (p Project) moduleSteps(o Options) ([]Step, error) {
 	text = fmt.Appendf(text, "\nrequire %s v0.0.0\n\n// Not published yet: a clone on this machine.\nreplace %s => %s\n", modulePath, modulePath, modFileQuote(source))
 	mod := p.file("magefiles/go.mod", text, "the runbook's module; not published yet, so it names its folder on this machine: "+source)
 	return []Step{magefile, mod, sum}, nil
+}
+
+// moduleThere is the step of a magefiles/go.mod that names dbtasks: the clone
+// that it names may be another developer's.
+func (p Project) moduleThere(have []byte, o Options) Step {
+	s := Step{Path: "magefiles/go.mod", Action: Keep, Why: "names dbtasks already"}
+	m := replaceLine.FindSubmatch(have)
+	if m == nil {
+		return s
+	}
+	named := strings.Trim(string(m[1]), "`\"")
+	dir := named
+	if !filepath.IsAbs(dir) {
+		dir = p.path("magefiles/" + named)
+	}
+	if isSource(dir) {
+		return s
+	}
+	source, err := o.Source()
+	if err != nil {
+		source = "/path/to/your/clone"
+	}
+	s.Action, s.Why = Differs, "names a clone that is not on this machine, "+named+"; write instead"
+	s.Show = fmt.Sprintf("replace %s => %s\n", modulePath, modFileQuote(source))
+	return s
 }
 
 // ownModule is a magefile of the user's own that imports dbtasks; "" for none

@@ -28,9 +28,10 @@ func TestEachKindOfProjectGetsThePlanThatIsRecorded(t *testing.T) {
 					b.WriteString("-- " + s.Path + " --\n" + string(s.after))
 				}
 			}
+			got := strings.ReplaceAll(b.String(), source(t), "/home/me/pgrunbook")
 			file := filepath.Join("testdata", kind+".golden")
 			if *update {
-				if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -38,8 +39,8 @@ func TestEachKindOfProjectGetsThePlanThatIsRecorded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if b.String() != strings.ReplaceAll(string(want), "\r\n", "\n") {
-				t.Errorf("go test -update writes it anew:\n%s", unified(file, string(want), b.String()))
+			if got != strings.ReplaceAll(string(want), "\r\n", "\n") {
+				t.Errorf("go test -update writes it anew:\n%s", unified(file, string(want), got))
 			}
 			if strings.Contains(listing(plan), "hunter2") {
 				t.Error("the plan shows a password")
@@ -140,6 +141,27 @@ func TestWhatCantBePlannedSaysWhyAndWhatToDo(t *testing.T) {
 	}
 }
 
+func TestAClientModuleKeepsTheNameThatOthersImport(t *testing.T) {
+	t.Parallel()
+	for module, want := range map[string][]string{
+		"export const db = new Pool();":                                   {"+export const db = kept.pool ?? makePool();"},
+		"export let database: Pool = new Pool();":                         {"+export const database = "},
+		"const sql = new Pool();\nexport { sql };":                        {"+export const sql = "},
+		"const sql = new Pool();\nexport default sql;":                    {"+export const sql = ", " export default sql;"},
+		"export default new Pool();":                                      {"+export const pool = ", "+export default pool;"},
+		"// export const db\nconst a = '';\nmodule.exports = new Pool();": {"+export const pool = "},
+	} {
+		root := unpack(t, "vite-pg")
+		put(t, root, "src/db.ts", "import { Pool } from 'pg';\n"+module+"\n")
+		got := step(t, planned(t, root), "src/db.ts", Differs).Show
+		for _, line := range want {
+			if !strings.Contains(got, "\n"+line) {
+				t.Errorf("%q: no %q in\n%s", module, line, got)
+			}
+		}
+	}
+}
+
 func TestTheInstalledPrismaCountsBeforeTheRangeOfPackageJSON(t *testing.T) {
 	t.Parallel()
 	root := unpack(t, "next-prisma6")
@@ -193,6 +215,16 @@ func TestTheSourceIsToldFromWhereTheProgramLies(t *testing.T) {
 	problem(t, err, ErrSource)
 	if got, err := FindSource("", ""); err != nil || !isSource(got) {
 		t.Errorf("compiled from: %q, %v", got, err)
+	}
+}
+
+func TestACloneThatIsNotOnThisMachineIsNamedWithTheLineToWrite(t *testing.T) {
+	t.Parallel()
+	root := unpack(t, "vite-pg")
+	put(t, root, "magefiles/go.mod", "module magefiles\n\nreplace (\n\tgithub.com/pgrunbook/pgrunbook => /home/another/clone\n)\n")
+	s := step(t, planned(t, root), "magefiles/go.mod", Differs)
+	if !strings.Contains(s.Why, "/home/another/clone") || s.Show != "replace github.com/pgrunbook/pgrunbook => "+source(t)+"\n" {
+		t.Errorf("%s: %s", s.Why, s.Show)
 	}
 }
 

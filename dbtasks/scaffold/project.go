@@ -52,7 +52,8 @@ type Project struct {
 
 	pkg      packageJSON
 	pkgText  []byte
-	hasTypes bool // node's types are among the packages
+	hasTypes bool     // node's types are among the packages
+	makers   []string // the source files that make a client, see clientModules
 }
 
 type packageJSON struct {
@@ -106,7 +107,13 @@ func Read(root string) (Project, error) {
 		return p, &ProjectError{ErrKind, "package.json names none of @sveltejs/kit, next and vite: dev:init knows SvelteKit, Next.js and Vite projects; nothing was touched.",
 			"write the client module by hand: README, section dev:init"}
 	}
-	return p, p.readDriver()
+	if err := p.readDriver(); err != nil {
+		return p, err
+	}
+	if p.makers, err = p.clientModules(); err != nil {
+		return p, unreadable(root, err)
+	}
+	return p, nil
 }
 
 func (p *Project) readDriver() error {

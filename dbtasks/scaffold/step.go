@@ -2,7 +2,6 @@ package scaffold
 
 import (
 	"io/fs"
-	"slices"
 	"strings"
 )
 
@@ -69,14 +68,4 @@ func (p Plan) count(match func(Step) bool) int {
 		}
 	}
 	return n
-}
-
-// Step is the first step of a path and, where several are of one path, with
-// this action; false when there is none.
-func (p Plan) Step(path string, action Action) (Step, bool) {
-	i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Path == path && s.Action == action })
-	if i < 0 {
-		return Step{}, false
-	}
-	return p.Steps[i], true
 }

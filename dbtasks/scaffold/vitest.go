@@ -31,13 +31,9 @@ func (p Project) vitestSteps() ([]Step, error) {
 	if !p.Vitest {
 		return nil, nil
 	}
-	found, err := p.clientModules()
-	if err != nil {
-		return nil, err
-	}
 	module, file := p.clientPath(), p.vitestSetup()
-	if len(found) > 0 {
-		module = found[0]
+	if len(p.makers) > 0 {
+		module = p.makers[0]
 	}
 	binding := p.binding(module)
 	data := setupData{Name: strings.Trim(binding, "{ }"), Binding: binding, Import: importPath(file, module), Close: "end"}
