@@ -29,42 +29,68 @@ func (p Project) makesClient(text string) bool {
 	return maker.MatchString(text) && maker.MatchString(code(text)) // the first is quick, the second right
 }
 
-// global is an object that outlives hot reload.
 var global = regexp.MustCompile(`\b(?:globalThis|global)\b`)
 
 // clientSteps puts the client module where there is none. A module that makes
-// a client already stays, and the difference is shown unless it keeps its
-// client on globalThis: whether the rest is right is dev:check's business.
+// a client already stays; unless it keeps it on globalThis (whether the rest is
+// right is dev:check's business) it is shown what to write: a whole module in
+// place of one that does nothing else, else the import of the one client.
 func (p Project) clientSteps() ([]Step, error) {
-	text := p.clientAt(p.clientPath(), export{Name: p.clientName()})
-	found := p.makers
-	if len(found) == 0 {
-		return []Step{p.file(p.clientPath(), text, p.clientWhy())}, nil
-	}
 	var steps []Step
-	for i, module := range found {
+	home := p.clientHome()
+	for _, module := range p.makers {
 		have, err := os.ReadFile(p.path(module))
 		if err != nil {
 			return nil, unreadable(module, err)
 		}
-		s := Step{Path: module, Action: Keep, Why: "makes the client and keeps it on globalThis"}
+		text := string(have)
+		ours := string(p.clientAt(module, p.exportOf(text)))
+		s := Step{Path: module, Action: Keep, Why: "is the client module already"}
 		switch {
-		case string(have) == string(p.clientAt(module, p.exportOf(string(have)))):
-			s.Why = "is the client module already"
-		case i > 0:
-			s.Action, s.Why = Differs, "makes a second client: import the one of "+found[0]+" instead"
-			s.Show = p.importOf(module, found[0]) + "\n"
-		case !global.MatchString(code(string(have))):
-			s.Action, s.Why = Differs, "makes a new client at every reload"
-			if isModule(module) {
-				s.Show = unified(module, string(have), string(p.clientAt(module, p.exportOf(string(have)))))
-			} else {
-				s.Show = p.importOf(module, p.clientPath()) + " // with the client moved there\n"
-			}
+		case module != home:
+			s.Action, s.Why = Differs, "makes a client of its own; import the one of "+home+" instead"
+			s.Show = p.importOf(module, home) + "\n"
+		case text == ours:
+		case keepsClient(text):
+			s.Why = "makes the client and keeps it on globalThis"
+		default:
+			s.Action, s.Why = Differs, "makes a new client at every reload; what it says besides is yours to carry over"
+			s.Show = unified(module, text, ours)
 		}
 		steps = append(steps, s)
 	}
+	if !slices.Contains(p.makers, home) {
+		steps = append(steps, p.file(home, p.clientAt(home, export{Name: p.clientName()}), p.clientWhy(), ""))
+	}
 	return steps, nil
+}
+
+// clientHome is the one client module, there or to be written: the first that
+// keeps its client or does nothing else.
+func (p Project) clientHome() string {
+	for _, module := range p.makers {
+		if text, err := os.ReadFile(p.path(module)); err == nil && (keepsClient(string(text)) || onlyClient(module, string(text))) {
+			return module
+		}
+	}
+	return p.clientPath()
+}
+
+// keepsClient tells whether a module has to do with an object that outlives
+// hot reload.
+func keepsClient(text string) bool { return global.MatchString(code(text)) }
+
+// onlyClient tells whether a module makes the client and does nothing else
+// that would be lost if it were written anew: it is short and exports one thing.
+func onlyClient(module, text string) bool {
+	plain := code(text)
+	lines := 0
+	for line := range strings.Lines(plain) {
+		if strings.TrimSpace(line) != "" {
+			lines++
+		}
+	}
+	return isModule(module) && lines <= 40 && len(anyExport.FindAllString(plain, 3)) <= 2 && len(exported.FindAllString(plain, 2)) <= 1 && !strings.Contains(plain, "$extends")
 }
 
 func (p Project) clientWhy() string {
@@ -77,7 +103,8 @@ func (p Project) clientWhy() string {
 	return "the one client: kept on globalThis, closed at the end"
 }
 
-// clientPath is where the module belongs in a project that has none.
+// clientPath is where the module belongs in a project that has none: a name
+// that no other module has.
 func (p Project) clientPath() string {
 	base := "lib/db"
 	if p.Kind == SvelteKit {
@@ -88,7 +115,10 @@ func (p Project) clientPath() string {
 	} else if p.exists("src") {
 		base = "src/lib/db"
 	}
-	return base + p.extension()
+	if file := base + p.extension(); !p.exists(file) || slices.Contains(p.makers, file) {
+		return file
+	}
+	return base + "-client" + p.extension()
 }
 
 // clientName is what the module exports.
@@ -107,6 +137,7 @@ type export struct {
 }
 
 var (
+	anyExport       = regexp.MustCompile(`\bexport\b`)
 	exported        = regexp.MustCompile(`\bexport\s+(?:const|let|var)\s+(\w+)`)
 	exportedDefault = regexp.MustCompile(`\bexport\s+default\s+(\w+)`)
 	exportedList    = regexp.MustCompile(`\bexport\s*\{\s*(\w+)\s*\}`)
@@ -156,7 +187,7 @@ func (p Project) clientAt(module string, e export) []byte {
 	if p.Driver == Prisma {
 		data.Close = "client.$disconnect()"
 	}
-	if data.Import = p.Client; strings.Contains(p.Client, "/") && !strings.HasPrefix(p.Client, "@") {
+	if data.Import = p.Client; p.Client != prismaPackage {
 		data.Import = importPath(module, p.Client)
 	}
 	name := "pg"
@@ -187,7 +218,7 @@ func isModule(file string) bool {
 }
 
 // clientModules are the source files that make a client, the likeliest client
-// module first: the one under lib or server, then by name.
+// module first: by its name, then by its folder.
 func (p Project) clientModules() ([]string, error) {
 	var found []string
 	err := filepath.WalkDir(p.Root, func(file string, d fs.DirEntry, err error) error {

@@ -21,10 +21,7 @@ func insertMembers(text []byte, key string, members []member) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	end := "\n"
-	if bytes.Contains(text, []byte("\r\n")) {
-		end = "\r\n"
-	}
+	end := lineEnd(string(text))
 	unit := indentAt(text, outer.firstKey)
 	if unit == "" {
 		unit = "  "
@@ -117,6 +114,14 @@ func (o jsonObject) insert(text []byte, lines []string, end, outer, unit string)
 
 func splice(text []byte, from, to int, insert string) []byte {
 	return bytes.Join([][]byte{text[:from], []byte(insert), text[to:]}, nil)
+}
+
+// lineEnd is how the lines of a text end.
+func lineEnd(text string) string {
+	if strings.Contains(text, "\r\n") {
+		return "\r\n"
+	}
+	return "\n"
 }
 
 // indentAt is the white space that the line of offset begins with, where

@@ -68,8 +68,9 @@ func (p Project) moduleSteps(o Options) ([]Step, error) {
 	if have := p.ownModule(); have != "" {
 		return []Step{{Path: have, Action: Keep, Why: "imports dbtasks already"}}, nil
 	}
-	magefile := p.file("magefiles/magefile.go", rendered("magefile", nil), "imports dbtasks: every target comes of it")
-	sum := p.file("magefiles/go.sum", gosum, "the checksums of what it needs")
+	magefile := p.file("magefiles/magefile.go", rendered("magefile", nil), "imports dbtasks: every target comes of it",
+		"import (\n\t//mage:import\n\t_ \""+modulePath+"/dbtasks\"\n)\n")
+	sum := p.file("magefiles/go.sum", gosum, "the checksums of what it needs", "what go mod tidy adds\n")
 	if have, err := os.ReadFile(p.path("magefiles/go.mod")); err == nil && strings.Contains(string(have), modulePath) {
 		if sum.Action == Differs {
 			sum = Step{Path: sum.Path, Action: Keep, Why: "belongs to the go.mod that is there"}
@@ -82,7 +83,8 @@ func (p Project) moduleSteps(o Options) ([]Step, error) {
 	}
 	text := moduleLine.ReplaceAll(gomod, []byte("module magefiles"))
 	text = fmt.Appendf(text, "\nrequire %s v0.0.0\n\n// Not published yet: a clone on this machine.\nreplace %s => %s\n", modulePath, modulePath, modFileQuote(source))
-	mod := p.file("magefiles/go.mod", text, "the runbook's module; not published yet, so it names its folder on this machine: "+source)
+	mod := p.file("magefiles/go.mod", text, "the runbook's module; not published yet, so it names its folder on this machine: "+source,
+		fmt.Sprintf("tool github.com/magefile/mage\nrequire %s v0.0.0\nreplace %s => %s\n", modulePath, modulePath, modFileQuote(source)))
 	return []Step{magefile, mod, sum}, nil
 }
 
@@ -146,7 +148,7 @@ func (p Project) scriptSteps() ([]Step, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := p.file(name, text, wrapperWhy[path.Base(name)])
+		s := p.file(name, text, wrapperWhy[path.Base(name)], "")
 		s.mode = 0o755
 		steps = append(steps, s)
 	}

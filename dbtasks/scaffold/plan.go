@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/config"
 )
@@ -61,8 +62,8 @@ func New(p Project, cfg *config.Config, o Options) (Plan, error) {
 // missing are the packages that the client module needs.
 func (p Project) missing() []string {
 	var list []string
-	if p.Driver == Prisma && !p.pkg.has("@prisma/client") {
-		list = append(list, "@prisma/client")
+	if p.Driver == Prisma && !p.pkg.has(prismaPackage) {
+		list = append(list, prismaPackage)
 	}
 	if p.Driver == Prisma && p.Major >= 7 && !p.pkg.has(adapter) {
 		list = append(list, adapter)
@@ -76,9 +77,11 @@ func (p Project) missing() []string {
 	return list
 }
 
-// file is the step of a file that is written as a whole: where one is there
-// already it stays, and a difference is shown.
-func (p Project) file(path string, text []byte, why string) Step {
+// file is the step of a file that is written as a whole. One that is there
+// stays: an older or changed one of ours is shown with its difference, for one
+// of the user's own there are the lines to add by hand (add; empty: none, its
+// name is what is in the way).
+func (p Project) file(path string, text []byte, why, add string) Step {
 	s := Step{Path: path, Action: Create, Why: why, after: text, mode: 0o644}
 	have, err := os.ReadFile(p.path(path))
 	switch {
@@ -88,8 +91,27 @@ func (p Project) file(path string, text []byte, why string) Step {
 		return Step{Path: path, Action: Differs, Why: "can't be read: " + cause(err)}
 	case bytes.Equal(have, text):
 		return Step{Path: path, Action: Keep, Why: "as it should be"}
+	case resembles(string(have), string(text)):
+		return Step{Path: path, Action: Differs, Why: "is not what dev:init would write", Show: unified(path, string(have), string(text))}
+	case add == "":
+		return Step{Path: path, Action: Differs, Why: "is a file of your own; rename it and run dev:init again"}
 	}
-	return Step{Path: path, Action: Differs, Why: "is there, and is not what dev:init would write", Show: unified(path, string(have), string(text))}
+	return Step{Path: path, Action: Differs, Why: "is a file of your own; add to it", Show: add}
+}
+
+// resembles tells whether nearly all lines of a file stand in the other one, too.
+func resembles(have, text string) bool {
+	kept, all := 0, 0
+	for _, line := range splitLines(have) {
+		if len(strings.TrimSpace(line)) < 3 {
+			continue // braces and the like
+		}
+		all++
+		if strings.Contains(text, line) {
+			kept++
+		}
+	}
+	return 4*kept > 3*all
 }
 
 // merged is the step of a file that lines are added to.

@@ -110,7 +110,6 @@ func TestTheDifferencesAreAPatchThatMakesTheProjectWhole(t *testing.T) {
 	}
 	plan := planned(t, root)
 	step(t, plan, "src/lib/prisma.ts", Keep)
-	step(t, plan, "scripts/run-target.sh", Keep)
 }
 
 func TestWhatCantBePlannedSaysWhyAndWhatToDo(t *testing.T) {
@@ -138,6 +137,42 @@ func TestWhatCantBePlannedSaysWhyAndWhatToDo(t *testing.T) {
 				t.Errorf("%q does not say %q", p.Message, c.says)
 			}
 		})
+	}
+}
+
+func TestNoDifferenceTakesAwayWhatIsTheUsersOwn(t *testing.T) {
+	t.Parallel()
+	const server = "import { Pool } from 'pg';\nconst pool = new Pool();\nexport const one = () => pool.query('1');\nexport const two = () => pool.query('2');\n"
+	root := unpack(t, "vite-pg")
+	own := map[string]string{
+		"src/server.ts":           server,
+		"src/lib/db.ts":           "export const answer = 42;\n",
+		"scripts/recover.sh":      "#!/bin/sh\necho recover my files\n",
+		"magefiles/magefile.go":   "//go:build mage\n\npackage main\n\nfunc Build() {}\n",
+		"magefiles/go.mod":        "module example.com/mine\n",
+		"magefiles/go.sum":        "",
+		"vite.config.ts":          "export default make()\n",
+		"scripts/run-target.sh":   "#!/bin/sh\n\n\n\nexec my-own \"$@\"\n",
+		"magefiles/other/main.go": "package other\n",
+	}
+	for path, text := range own {
+		put(t, root, path, text)
+	}
+	plan := applied(t, root)
+	for _, s := range plan.Steps {
+		if _, mine := own[s.Path]; mine && (s.Writes() || s.IsPatch()) {
+			t.Errorf("%s %s:\n%s", s.Action, s.Path, s.Show)
+		}
+	}
+	if got := step(t, plan, "src/server.ts", Differs).Show; got != "import { pool } from './lib/db-client';\n" {
+		t.Errorf("import instead: %q", got)
+	}
+	step(t, plan, "src/lib/db-client.ts", Create)
+	if got := step(t, plan, "magefiles/magefile.go", Differs).Show; !strings.Contains(got, "//mage:import\n") {
+		t.Errorf("to add: %q", got)
+	}
+	if second := planned(t, root); second.Writes() > 0 {
+		t.Errorf("a second run would write:\n%s", listing(second))
 	}
 }
 

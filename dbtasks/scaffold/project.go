@@ -33,9 +33,13 @@ const (
 type Driver string
 
 const (
-	Prisma  Driver = "Prisma"
-	NodePg  Driver = "node-postgres"
-	adapter        = "@prisma/adapter-pg"
+	Prisma Driver = "Prisma"
+	NodePg Driver = "node-postgres"
+)
+
+const (
+	prismaPackage = "@prisma/client"
+	adapter       = "@prisma/adapter-pg"
 )
 
 // Project is what is known of a project.
@@ -118,7 +122,7 @@ func Read(root string) (Project, error) {
 
 func (p *Project) readDriver() error {
 	switch {
-	case p.pkg.has("@prisma/client") || p.pkg.has("prisma"):
+	case p.pkg.has(prismaPackage) || p.pkg.has("prisma"):
 		p.Driver = Prisma
 		if p.Major = p.prismaMajor(); p.Major == 0 {
 			return &ProjectError{ErrDriver, "The major version of Prisma can't be told: it is not installed, and package.json gives no number; nothing was touched.", p.Manager + " install"}
@@ -147,7 +151,7 @@ func (p *Project) prismaMajor() int {
 			break
 		}
 	}
-	for _, name := range []string{"@prisma/client", "prisma"} {
+	for _, name := range []string{prismaPackage, "prisma"} {
 		if version == "" {
 			version, _ = p.pkg.version(name)
 		}
@@ -157,7 +161,7 @@ func (p *Project) prismaMajor() int {
 }
 
 var (
-	schemaSetting = regexp.MustCompile(`(?m)^\s*schema\s*:\s*["'](.+?)["']`)
+	schemaSetting = regexp.MustCompile(`(?m)(?:^|[{,])\s*schema\s*:\s*["'](.+?)["']`)
 	generator     = regexp.MustCompile(`(?ms)^\s*generator\s+\w+\s*\{(.*?)^\s*\}`)
 	datasource    = regexp.MustCompile(`(?ms)^\s*datasource\s+\w+\s*\{(.*?)^\s*\}`)
 	provider      = regexp.MustCompile(`(?m)^\s*provider\s*=\s*"(.+?)"`)
@@ -193,7 +197,7 @@ func (p *Project) readSchema() error {
 		case kind != nil && string(kind[1]) == "prisma-client":
 			return &ProjectError{ErrSchema, file + " has a generator without output, which provider \"prisma-client\" needs; nothing was touched.", `write into its generator: output = "../src/generated/prisma"`}
 		default:
-			p.Client = "@prisma/client"
+			p.Client = prismaPackage
 		}
 	}
 	if p.Schema == "" {

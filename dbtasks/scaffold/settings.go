@@ -112,7 +112,7 @@ func (p Project) envSteps(cfg *config.Config) ([]Step, error) {
 		if err != nil {
 			return nil, err
 		}
-		steps = append(steps, p.file(".env.example", text, "explains every setting; DATABASE_URL with its limit"))
+		steps = append(steps, p.file(".env.example", text, "explains every setting; DATABASE_URL with its limit", ""))
 	}
 	return steps, nil
 }
@@ -151,7 +151,7 @@ func (p Project) ignoreSteps() ([]Step, error) {
 	wanted := []string{".env", "/bin/dbtasks"}
 	text, err := os.ReadFile(p.path(file))
 	if errors.Is(err, fs.ErrNotExist) {
-		return []Step{p.file(file, []byte("node_modules\n"+strings.Join(wanted, "\n")+"\n"), "keeps passwords out of git")}, nil
+		return []Step{p.file(file, []byte("node_modules\n"+strings.Join(wanted, "\n")+"\n"), "keeps passwords out of git", "")}, nil
 	}
 	if err != nil {
 		return nil, unreadable(file, err)
@@ -205,10 +205,7 @@ func ignores(text, file string) bool {
 
 // appendLines adds lines at the end of a text in its own line ends.
 func appendLines(text []byte, lines ...string) []byte {
-	end := "\n"
-	if bytes.Contains(text, []byte("\r\n")) {
-		end = "\r\n"
-	}
+	end := lineEnd(string(text))
 	after := bytes.Clone(text)
 	if len(after) > 0 && !bytes.HasSuffix(after, []byte("\n")) {
 		after = append(after, end...)

@@ -22,7 +22,7 @@ func (p Project) viteSettings(port int) []setting {
 		if p.Major >= 7 {
 			packages += ", '" + adapter + "', 'pg'"
 		}
-		if !strings.HasPrefix(p.Client, "@") {
+		if p.Client != prismaPackage {
 			ignored = "'**/" + generatedFolder(p.Client) + "/**', " + ignored
 		}
 	}
@@ -51,7 +51,7 @@ func (p Project) viteSteps(port int) ([]Step, error) {
 	}
 	file := p.first("vite.config.ts", "vite.config.js", "vite.config.mts", "vite.config.mjs", "vite.config.cts", "vite.config.cjs")
 	if file == "" {
-		return []Step{p.file("vite.config"+p.extension(), p.newConfig("vite", settings), why)}, nil
+		return []Step{p.file("vite.config"+p.extension(), p.newConfig("vite", settings), why, "")}, nil
 	}
 	return p.configSteps(file, settings, why)
 }
@@ -96,7 +96,8 @@ func (p Project) configSteps(file string, settings []setting, why string) ([]Ste
 	if len(add) > 0 {
 		after := insertKeys(string(text), config.open, add, p.indent())
 		if typed && strings.HasSuffix(file, "ts") && !strings.Contains(after, "vitest/config") {
-			after = "/// <reference types=\"vitest/config\" />\n" + after
+			bom := len(after) - len(strings.TrimPrefix(after, "\ufeff"))
+			after = after[:bom] + "/// <reference types=\"vitest/config\" />" + lineEnd(after) + after[bom:]
 		}
 		steps = append(steps, merged(file, why, text, []byte(after)))
 	}
@@ -146,10 +147,7 @@ func valueAt(plain string, at, end int) string {
 // insertKeys adds members behind an opening brace, each on a line of its own,
 // indented as the line that follows.
 func insertKeys(text string, open int, members []string, unit string) string {
-	end := "\n"
-	if strings.Contains(text, "\r\n") {
-		end = "\r\n"
-	}
+	end := lineEnd(text)
 	rest := text[open+1:]
 	line, below, multi := strings.Cut(rest, "\n")
 	if !multi || strings.TrimSpace(line) != "" {

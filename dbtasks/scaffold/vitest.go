@@ -31,16 +31,14 @@ func (p Project) vitestSteps() ([]Step, error) {
 	if !p.Vitest {
 		return nil, nil
 	}
-	module, file := p.clientPath(), p.vitestSetup()
-	if len(p.makers) > 0 {
-		module = p.makers[0]
-	}
+	module, file := p.clientHome(), p.vitestSetup()
 	binding := p.binding(module)
 	data := setupData{Name: strings.Trim(binding, "{ }"), Binding: binding, Import: importPath(file, module), Close: "end"}
 	if p.Driver == Prisma {
 		data.Close = "$disconnect"
 	}
-	setup := p.file(file, p.javascript("vitest", data), "closes the client after each test file")
+	text := p.javascript("vitest", data)
+	setup := p.file(file, text, "closes the client after each test file", string(text))
 	if have, err := os.ReadFile(p.path(file)); err == nil && setup.Action == Differs && strings.Contains(code(string(have)), data.Close) {
 		setup = Step{Path: file, Action: Keep, Why: "closes a client"}
 	}
@@ -50,7 +48,7 @@ func (p Project) vitestSteps() ([]Step, error) {
 		more, err := p.configSteps(config, settings, "Vitest reads the setup file")
 		return append([]Step{setup}, more...), err
 	case p.Kind == Next:
-		return []Step{setup, p.file("vitest.config"+p.extension(), p.newConfig("vitest/config", settings), "Vitest reads the setup file")}, nil
+		return []Step{setup, p.file("vitest.config"+p.extension(), p.newConfig("vitest/config", settings), "Vitest reads the setup file", "")}, nil
 	}
 	return []Step{setup}, nil
 }
