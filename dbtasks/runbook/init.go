@@ -58,7 +58,10 @@ func Init(ctx context.Context, deps *Deps, o InitOptions) (InitReport, error) {
 		return r, nil
 	}
 	if r.Written, err = scaffold.Apply(ctx, r.Plan); err != nil {
-		message := fmt.Sprintf("Not wholly done: %s. %d of %d files are written, each of them whole; the next run goes on.", scaffold.Tidy(err), r.Written, r.Plan.Writes())
+		message := fmt.Sprintf("Not wholly done: %s. %d of %d files are written, none of them half; the next run goes on.", scaffold.Tidy(err), r.Written, r.Plan.Writes())
+		if r.Written == 0 {
+			message = fmt.Sprintf("Nothing is written: %s.", scaffold.Tidy(err))
+		}
 		return r, &Failure{Exit: ExitNotDone, Code: "not_written", Message: message, Next: deps.Command("dev:init"), Err: err}
 	}
 	r.OK = true
