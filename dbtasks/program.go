@@ -7,10 +7,13 @@ import (
 )
 
 // program is how the user calls these targets, for the next commands in the
-// output. A compiled runbook is called by its own path. A binary from Mage's
+// output. The wrapper says it where there is no shorter way. A compiled runbook is called by its own path. A binary from Mage's
 // cache was started by mage, or by "go tool mage", whose program lies in Go's
 // own build cache.
 func program() string {
+	if wrapper := os.Getenv("DBTASKS_PROGRAM"); wrapper != "" {
+		return wrapper
+	}
 	self := os.Args[0]
 	if name := strings.TrimSuffix(filepath.Base(self), ".exe"); name == "dbtasks" {
 		return self

@@ -2,8 +2,9 @@
 # Runs one target of the runbook for the project that this folder lies in:
 #   scripts/run-target.sh db:cleanup --force
 # It takes bin/dbtasks when that is there and no older than what it was built
-# from, else "go tool mage", else an installed mage. Flags may be written the
-# way npm scripts write them: --force, --dry, --idle=5m.
+# from, else "go tool mage" (of magefiles/, where that is a module of its own),
+# else an installed mage. Flags may be written the way npm scripts write them:
+# --force, --dry, --idle=5m.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -36,8 +37,11 @@ if current; then
   exec bin/dbtasks "$target" ${flags[@]+"${flags[@]}"}
 elif command -v go >/dev/null && [ -f go.mod ] && go tool -n mage >/dev/null 2>&1; then
   exec go tool mage "$target" ${flags[@]+"${flags[@]}"}
+elif command -v go >/dev/null && [ -f magefiles/go.mod ] && go -C magefiles tool -n mage >/dev/null 2>&1; then
+  export DBTASKS_PROGRAM=scripts/run-target.sh # how next commands are written
+  exec go -C magefiles tool mage -d . -w .. "$target" ${flags[@]+"${flags[@]}"}
 elif command -v mage >/dev/null; then
   exec mage "$target" ${flags[@]+"${flags[@]}"}
 fi
-echo "run-target.sh: neither a current bin/dbtasks nor Go nor mage is here. Build it once where Go is: go tool mage build" >&2
+echo "run-target.sh: neither a current bin/dbtasks, nor Go with this project's module, nor mage is here. Build bin/dbtasks once where Go is (go tool mage build), or let dev:init of such a build put it here." >&2
 exit 1

@@ -96,7 +96,7 @@ func newCommand(root, configured, setting, script string, environ []string) (c C
 		c.Line, c.Args = credentials.ReplaceAllString(configured, "$1***@"), shell(configured)
 		return c, configured, "", nil
 	}
-	m = manager(root)
+	m = Manager(root)
 	line, ok := pkg.Scripts[script]
 	if pkgErr == nil && !ok {
 		pkgErr = ErrNoScript

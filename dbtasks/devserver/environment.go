@@ -19,7 +19,7 @@ import (
 var ownVariables = []string{
 	"MAGEFILE_GOCMD", "MAGEFILE_VERBOSE", "MAGEFILE_DEBUG", "MAGEFILE_TIMEOUT", "MAGEFILE_LIST", "MAGEFILE_HELP",
 	"GOTOOLCHAIN_INTERNAL_SWITCH_VERSION", "GOTOOLCHAIN_INTERNAL_SWITCH_COUNT",
-	roleVariable,
+	roleVariable, "DBTASKS_PROGRAM",
 }
 
 // roleVariable is package reexec's; it unsets it before a role begins.

@@ -45,10 +45,10 @@ var lockFiles = []struct{ file, manager string }{
 	{"bun.lockb", "bun"},
 }
 
-// manager tells the package manager: from the lock file of root or of the
+// Manager tells the package manager: from the lock file of root or of the
 // nearest folder above it within the same git repository (a workspace has its
 // lock file at the top), else from packageManager in package.json there, else npm.
-func manager(root string) string {
+func Manager(root string) string {
 	folders := upToGit(root)
 	declared := make([]string, len(folders))
 	for i, dir := range folders {

@@ -1,5 +1,5 @@
 // Package runbook is the procedures: test, cleanup, monitor, start, stop,
-// recover and the drill. Each is one call (ctx, deps, Options) (Report, error)
+// recover, init and the drill. Each is one call (ctx, deps, Options) (Report, error)
 // that makes a plan, applies it unless told otherwise, and returns data; it
 // prints nothing but progress. An error is a *Failure wherever the reason is
 // one that users meet.

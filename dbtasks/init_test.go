@@ -1,0 +1,100 @@
+package dbtasks
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// scaffolded is a Vite project with node-postgres that dev:init was run in by
+// the compiled runbook.
+func scaffolded(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	source, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := `{"name":"shop","type":"module","scripts":{"dev":"vite"},"dependencies":{"pg":"8"},"devDependencies":{"vite":"8"}}`
+	if err := os.WriteFile(filepath.Join(dir, "package.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := runIn(t, dir, []string{"DBTASKS_SOURCE=" + source}, "dev:init")
+	if o.code != 0 || !strings.Contains(o.stdout, "Wrote ") || !strings.Contains(o.stdout, "lib/db.js") {
+		t.Fatal(o)
+	}
+	return dir
+}
+
+func TestWhatInitWritesRunsWithoutGoAndWithIt(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("bash is not here")
+	}
+	dir := scaffolded(t)
+	wrapper := func(args ...string) (string, int) {
+		cmd := exec.Command("bash", append([]string{filepath.Join(dir, "scripts", "run-target.sh")}, args...)...)
+		cmd.Dir = os.TempDir()
+		cmd.Env = append(withoutSettings(os.Environ()), "MAGEFILE_CACHE="+filepath.Join(dir, "cache"))
+		out, err := cmd.CombinedOutput()
+		return string(out), exitCode(err)
+	}
+	check := func(with string) {
+		t.Helper()
+		out, code := wrapper("-l")
+		if got := listed(out); code != 0 || !slices.Equal(got, wanted("")) {
+			t.Errorf("%s: exit %d, -l lists %q", with, code, got)
+		}
+		// A listing is green over a magefile that does not compile.
+		if out, code := wrapper("db:test"); code != 2 || !strings.Contains(out, "DATABASE_URL") {
+			t.Errorf("%s: db:test without settings: exit %d\n%s", with, code, out)
+		}
+	}
+	check("the compiled runbook")
+	if testing.Short() {
+		return // below, the project's magefile is compiled
+	}
+	if err := os.Remove(filepath.Join(dir, "bin", "dbtasks")); err != nil {
+		t.Fatal(err)
+	}
+	check("the magefile")
+	if out, code := wrapper("db:cleanup", "--dry"); code != 2 || strings.Contains(out, "flag") {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+}
+
+func TestInitTwiceHasNothingToDo(t *testing.T) {
+	t.Parallel()
+	dir := scaffolded(t)
+	o := runIn(t, dir, nil, "dev:init")
+	if o.code != 0 || !strings.HasPrefix(o.stdout, "Nothing to do: ") {
+		t.Error(o)
+	}
+}
+
+func TestTheOutputOfInitIsAPatchThatTakesTheDifferenceOver(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("patch"); err != nil {
+		t.Skip("patch is not here")
+	}
+	dir := scaffolded(t)
+	leaks := "import pg from 'pg';\n\nexport default new pg.Pool();\n"
+	if err := os.WriteFile(filepath.Join(dir, "lib", "db.js"), []byte(leaks), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := runIn(t, dir, nil, "dev:init")
+	if o.code != 0 || !strings.Contains(o.stdout, "makes a new client at every reload") || !strings.Contains(o.stdout, "dev:init | patch -p1") {
+		t.Fatal(o)
+	}
+	patch := exec.Command("patch", "-p1")
+	patch.Dir, patch.Stdin = dir, strings.NewReader(o.stdout)
+	if out, err := patch.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s\n%s", err, out, o.stdout)
+	}
+	if o := runIn(t, dir, nil, "dev:init"); o.code != 0 || !strings.HasPrefix(o.stdout, "Nothing to do: ") {
+		t.Error(o)
+	}
+}

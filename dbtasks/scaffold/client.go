@@ -1,0 +1,269 @@
+package scaffold
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The calls that open a pool, in code.
+var (
+	prismaMaker = regexp.MustCompile(`\bnew\s+PrismaClient\b`)
+	poolMaker   = regexp.MustCompile(`\bnew\s+(?:pg\s*\.\s*)?Pool\b`)
+	pgImport    = regexp.MustCompile(`["']pg["']`) // in the source: other packages have a Pool, too
+)
+
+func (p Project) makesClient(text string) bool {
+	maker := prismaMaker
+	if p.Driver == NodePg {
+		maker = poolMaker
+		if !pgImport.MatchString(text) {
+			return false
+		}
+	}
+	return maker.MatchString(text) && maker.MatchString(code(text)) // the first is quick, the second right
+}
+
+var global = regexp.MustCompile(`\b(?:globalThis|global)\b`)
+
+// clientSteps puts the client module where there is none. A module that makes
+// a client already stays; unless it keeps it on globalThis (whether the rest is
+// right is dev:check's business) it is shown what to write: a whole module in
+// place of one that does nothing else, else the import of the one client.
+func (p Project) clientSteps() ([]Step, error) {
+	var steps []Step
+	home := p.clientHome()
+	for _, module := range p.makers {
+		have, err := os.ReadFile(p.path(module))
+		if err != nil {
+			return nil, unreadable(module, err)
+		}
+		text := string(have)
+		ours := string(p.clientAt(module, p.exportOf(text)))
+		s := Step{Path: module, Action: Keep, Why: "is the client module already"}
+		switch {
+		case module != home:
+			s.Action, s.Why = Differs, "makes a client of its own; import the one of "+home+" instead"
+			s.Show = p.importOf(module, home) + "\n"
+		case text == ours:
+		case keepsClient(text):
+			s.Why = "makes the client and keeps it on globalThis"
+		default:
+			s.Action, s.Why = Differs, "makes a new client at every reload; what it says besides is yours to carry over"
+			s.Show = unified(module, text, ours)
+		}
+		steps = append(steps, s)
+	}
+	if !slices.Contains(p.makers, home) {
+		steps = append(steps, p.file(home, p.clientAt(home, export{Name: p.clientName()}), p.clientWhy(), ""))
+	}
+	return steps, nil
+}
+
+// clientHome is the one client module, there or to be written: the first that
+// keeps its client or does nothing else.
+func (p Project) clientHome() string {
+	for _, module := range p.makers {
+		if text, err := os.ReadFile(p.path(module)); err == nil && (keepsClient(string(text)) || onlyClient(module, string(text))) {
+			return module
+		}
+	}
+	return p.clientPath()
+}
+
+// keepsClient tells whether a module has to do with an object that outlives
+// hot reload.
+func keepsClient(text string) bool { return global.MatchString(code(text)) }
+
+// onlyClient tells whether a module makes the client and does nothing else
+// that would be lost if it were written anew: it is short and exports one thing.
+func onlyClient(module, text string) bool {
+	plain := code(text)
+	lines := 0
+	for line := range strings.Lines(plain) {
+		if strings.TrimSpace(line) != "" {
+			lines++
+		}
+	}
+	return isModule(module) && lines <= 40 && len(anyExport.FindAllString(plain, 3)) <= 2 && len(exported.FindAllString(plain, 2)) <= 1 && !strings.Contains(plain, "$extends")
+}
+
+func (p Project) clientWhy() string {
+	switch {
+	case p.Driver == NodePg:
+		return "the one pool: kept on globalThis, max from the URL, an error listener, closed at the end"
+	case p.Major >= 7:
+		return "the one client: kept on globalThis, adapter with max from the URL, an error listener, closed at the end"
+	}
+	return "the one client: kept on globalThis, closed at the end"
+}
+
+// clientPath is where the module belongs in a project that has none: a name
+// that no other module has.
+func (p Project) clientPath() string {
+	base := "lib/db"
+	if p.Kind == SvelteKit {
+		base = "src/lib/server/db"
+		if p.Driver == Prisma {
+			base = "src/lib/server/prisma"
+		}
+	} else if p.exists("src") {
+		base = "src/lib/db"
+	}
+	if file := base + p.extension(); !p.exists(file) || slices.Contains(p.makers, file) {
+		return file
+	}
+	return base + "-client" + p.extension()
+}
+
+// clientName is what the module exports.
+func (p Project) clientName() string {
+	if p.Driver == Prisma {
+		return "prisma"
+	}
+	return "pool"
+}
+
+// export is how a module gives its client.
+type export struct {
+	Name    string
+	Default bool // it is the default export
+	Named   bool // it is exported by its name
+}
+
+var (
+	anyExport       = regexp.MustCompile(`\bexport\b`)
+	exported        = regexp.MustCompile(`\bexport\s+(?:const|let|var)\s+(\w+)`)
+	exportedDefault = regexp.MustCompile(`\bexport\s+default\s+(\w+)`)
+	exportedList    = regexp.MustCompile(`\bexport\s*\{\s*(\w+)\s*\}`)
+)
+
+// exportOf reads how a client module gives its client, so that what imports it
+// goes on working.
+func (p Project) exportOf(text string) export {
+	plain := code(text)
+	e := export{Name: p.clientName()}
+	for _, form := range []*regexp.Regexp{exported, exportedList} {
+		if m := form.FindStringSubmatch(plain); m != nil && !e.Named {
+			e.Name, e.Named = m[1], true
+		}
+	}
+	if m := exportedDefault.FindStringSubmatch(plain); m != nil {
+		e.Default = true
+		if !e.Named && !slices.Contains([]string{"new", "await", "function", "async", "class", "globalThis", "global"}, m[1]) { // else it is an expression
+			e.Name = m[1]
+		}
+	}
+	return e
+}
+
+// importOf is the line that imports the client of the module at to.
+func (p Project) importOf(from, to string) string {
+	return fmt.Sprintf("import %s from '%s';", p.binding(to), importPath(from, to))
+}
+
+func (p Project) binding(module string) string {
+	e := export{Name: p.clientName(), Named: true}
+	if text, err := os.ReadFile(p.path(module)); err == nil {
+		e = p.exportOf(string(text))
+	}
+	if e.Default && !e.Named {
+		return e.Name
+	}
+	return "{ " + e.Name + " }"
+}
+
+// clientAt is the module's text at a path, which its import depends on.
+func (p Project) clientAt(module string, e export) []byte {
+	data := clientData{Name: e.Name, Default: e.Default, TypeScript: strings.HasSuffix(module, "ts"), Prisma: p.Driver == Prisma, SvelteKit: p.Kind == SvelteKit, Vite: p.Kind == Vite, Env: "process.env", Close: "pool.end()"}
+	if p.Kind == SvelteKit {
+		data.Env = "env"
+	}
+	if p.Driver == Prisma {
+		data.Close = "client.$disconnect()"
+	}
+	if data.Import = p.Client; p.Client != prismaPackage {
+		data.Import = importPath(module, p.Client)
+	}
+	name := "pg"
+	if p.Driver == Prisma {
+		if name = "prisma6"; p.Major >= 7 {
+			name = "prisma7"
+		}
+	}
+	return p.javascript(name, data)
+}
+
+// importPath is how the module at from imports the one at to, both relative
+// to the root.
+func importPath(from, to string) string {
+	rel, err := filepath.Rel(filepath.FromSlash(path.Dir(from)), filepath.FromSlash(to))
+	if err != nil {
+		return to
+	}
+	rel = strings.TrimSuffix(strings.TrimSuffix(slash(rel), ".ts"), ".js")
+	if !strings.HasPrefix(rel, ".") {
+		rel = "./" + rel
+	}
+	return rel
+}
+
+func isModule(file string) bool {
+	return slices.Contains([]string{".ts", ".js", ".mts", ".mjs"}, path.Ext(file))
+}
+
+// clientModules are the source files that make a client, the likeliest client
+// module first: by its name, then by its folder.
+func (p Project) clientModules() ([]string, error) {
+	var found []string
+	err := filepath.WalkDir(p.Root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			if file == p.Root {
+				return err
+			}
+			return nil // a folder that is nobody's to read
+		}
+		rel, _ := filepath.Rel(p.Root, file) // both come from one walk
+		rel = slash(rel)
+		if d.IsDir() {
+			if rel != "." && (strings.HasPrefix(d.Name(), ".") || slices.Contains([]string{"node_modules", "dist", "build", "out", "coverage", "generated", "static", "public"}, d.Name()) || p.Client != "" && rel == path.Dir(p.Client)) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !d.Type().IsRegular() || !slices.Contains([]string{".ts", ".js", ".mts", ".mjs", ".cts", ".cjs", ".tsx", ".jsx", ".svelte", ".vue"}, path.Ext(rel)) || isTest(rel) {
+			return nil
+		}
+		if info, err := d.Info(); err != nil || info.Size() > 1<<20 {
+			return nil
+		}
+		if text, err := os.ReadFile(file); err == nil && p.makesClient(string(text)) {
+			found = append(found, rel)
+		}
+		return nil
+	})
+	slices.SortStableFunc(found, func(a, b string) int { return rank(a) - rank(b) })
+	return found, err
+}
+
+func rank(file string) int {
+	base := strings.ToLower(strings.TrimSuffix(path.Base(file), path.Ext(file)))
+	switch {
+	case slices.Contains([]string{"prisma", "db", "database", "client", "pool", "postgres", "pg"}, base):
+		return 0
+	case strings.Contains(file, "lib/"):
+		return 1
+	}
+	return 2
+}
+
+// isTest tells tests and one-off programs, whose clients end with their process.
+func isTest(file string) bool {
+	base := path.Base(file)
+	return strings.Contains(base, ".test.") || strings.Contains(base, ".spec.") || strings.HasPrefix(base, "seed") || strings.HasPrefix(file, "scripts/") || strings.HasPrefix(file, "tests/")
+}
