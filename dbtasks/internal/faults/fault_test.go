@@ -32,6 +32,11 @@ var groups = []struct {
 	{"slots", slotFaults},
 	{"impostor", impostorFaults},
 	{"login", loginFaults},
+	{"network", networkFaults},
+	{"process", processFaults},
+	{"signal", signalFaults},
+	{"files", fileFaults},
+	{"several", severalFaults},
 }
 
 // TestFaults runs every row with a project, an environment and bystanders of

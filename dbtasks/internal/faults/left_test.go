@@ -68,21 +68,26 @@ func (s *scene) left() (left []string) {
 	return left
 }
 
-// marked are the processes with this scene's marker in their environment;
-// PostgreSQL is not ours, restarted by the tool or not.
+// marked are the processes of this scene; PostgreSQL is not ours, restarted by
+// the tool or not.
 func (s *scene) marked() (list []string) {
-	found, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, path := range found {
-		environ, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(environ), s.marker) {
-			continue
-		}
-		pid := filepath.Base(filepath.Dir(path))
+	for _, pid := range markedWith(s.marker) {
 		if exe, err := os.Readlink("/proc/" + pid + "/exe"); err == nil && filepath.Base(exe) != "postgres" {
 			list = append(list, pid+" "+commandLine(pid))
 		}
 	}
 	return list
+}
+
+// markedWith are the processes with a mark in their environment.
+func markedWith(mark string) (pids []string) {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		if environ, err := os.ReadFile("/proc/" + e.Name() + "/environ"); err == nil && strings.Contains(string(environ), mark) {
+			pids = append(pids, e.Name())
+		}
+	}
+	return pids
 }
 
 // toolSessions counts the tool's sessions in the scene's database; a server

@@ -48,10 +48,12 @@ type scene struct {
 	env       map[string]string
 	marker    string // in the environment of the tool and of all that it starts
 	neighbour *standin
-	leak      []*pgx.Conn // sessions of the scene's database that nobody uses
-	others    []*pgx.Conn // bystanders on a server of the scene's own
-	ended     bool        // the fault itself ends every session of that server
-	thaw      func()      // wakes what the row froze; nil: nothing
+	leak      []*pgx.Conn   // sessions of the scene's database that nobody uses
+	others    []*pgx.Conn   // bystanders on a server of the scene's own
+	ended     bool          // the fault itself ends every session of that server
+	thaw      func()        // wakes what the row froze; nil: nothing
+	heir      *standin      // a process of the row that must survive
+	output    *lockedBuffer // of the tool that runs in the background
 }
 
 func newScene(t *testing.T, r *row) *scene {

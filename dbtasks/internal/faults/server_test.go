@@ -38,7 +38,7 @@ var serverFaults = []fault{
 	{name: "our own backend killed with -9", inject: func(s *scene) {
 		s.own(pgserver.DisposableOptions{})
 		s.ended = true
-		s.whenOurs(func(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) })
+		s.whenOurs("300 ms", func(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) })
 	}, args: "db:monitor -every=100ms -for=2s -json", says: `"error"`},
 	{name: "stale postmaster.pid", inject: func(s *scene) {
 		down(s)
@@ -112,13 +112,13 @@ func (s *scene) freeze(pid int) {
 // short makes a login give up after a second.
 func (s *scene) short() { s.env["DATABASE_URL"] = s.db.URL("connection_limit=5", "connect_timeout=1") }
 
-// whenOurs does something to the tool's own backend, once it has one.
-func (s *scene) whenOurs(do func(pid int)) {
+// whenOurs does something to the tool's own backend, once it has one that old.
+func (s *scene) whenOurs(age string, do func(pid int)) {
 	admin := s.server.Admin("postgres")
 	go func() {
 		for range 1000 {
 			var pid int
-			err := admin.QueryRow(s.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name = 'dbtasks' AND datname = $1", s.db.Name).Scan(&pid)
+			err := admin.QueryRow(s.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name = 'dbtasks' AND datname = $1 AND clock_timestamp() - backend_start > $2::interval", s.db.Name, age).Scan(&pid)
 			if err == nil {
 				do(pid)
 				return

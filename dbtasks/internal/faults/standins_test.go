@@ -4,11 +4,14 @@ package faults
 
 import (
 	"bufio"
+	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -16,23 +19,62 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
 )
 
-func init() { reexec.Register("listen", listenMain) }
+func init() {
+	reexec.Register("listen", listenMain)
+	reexec.Register("visit", visitMain)
+}
 
-// listenMain is a dev server: it listens on PORT and stays. STUBBORN ignores
-// TERM, INT and HUP; CHILDREN is how many idle children it has.
+// listenMain is a dev server: it listens on PORT and stays.
+//
+// STUBBORN ignores TERM, INT and HUP. CHILDREN is how many idle children it
+// has, SETSID puts them into sessions of their own. CHURN starts and ends
+// children all the time. FORK lets an orphan do the work. TITLE is what it calls
+// itself. PATIENT waits for the port.
 func listenMain([]string) int {
-	if os.Getenv("STUBBORN") != "" {
+	set := func(name string) bool { return os.Getenv(name) != "" }
+	if set("FORK") {
+		_ = os.Unsetenv("FORK")
+		cmd := reexec.Command(context.Background(), "listen")
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := cmd.Start(); err != nil {
+			return 1
+		}
+		return 0
+	}
+	if title := os.Getenv("TITLE"); title != "" {
+		_ = os.Unsetenv("TITLE")
+		self, _ := os.Executable()
+		fmt.Println(syscall.Exec(self, []string{title}, append(os.Environ(), "DBTASKS_ROLE=listen")))
+		return 1
+	}
+	if set("STUBBORN") {
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	}
 	var n int
 	_, _ = fmt.Sscan(os.Getenv("CHILDREN"), &n)
 	for range n {
-		if err := exec.Command("sleep", "60").Start(); err != nil {
+		cmd := exec.Command("sleep", "60")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: set("SETSID")}
+		if err := cmd.Start(); err != nil {
 			fmt.Println(err)
 			return 1
 		}
 	}
+	if set("CHURN") {
+		go func() {
+			for {
+				_ = exec.Command("sleep", "0.02").Run()
+			}
+		}()
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
+	if set("PATIENT") {
+		fmt.Println("listening")
+		for ; err != nil; l, err = net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT")) {
+			time.Sleep(2 * time.Millisecond)
+		}
+	}
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -40,6 +82,19 @@ func listenMain([]string) int {
 	defer l.Close()
 	fmt.Println("listening")
 	time.Sleep(time.Minute) // nobody waits for it: whoever leaves it behind fails
+	return 0
+}
+
+// visitMain is a browser: it holds a connection to PORT.
+func visitMain([]string) int {
+	c, err := net.Dial("tcp", "127.0.0.1:"+os.Getenv("PORT"))
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer c.Close()
+	fmt.Println("listening")
+	time.Sleep(time.Minute)
 	return 0
 }
 
@@ -57,7 +112,8 @@ func (s *scene) start(dir, role string, env ...string) *standin {
 	_, node := programs(s.T)
 	cmd := exec.Command(node, "server.js")
 	cmd.Dir = dir
-	cmd.Env = append(append(os.Environ(), "DBTASKS_ROLE="+role), env...)
+	mark := "FAULT_STANDIN=" + rand.Text()
+	cmd.Env = append(append(os.Environ(), "DBTASKS_ROLE="+role, mark), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -70,7 +126,7 @@ func (s *scene) start(dir, role string, env ...string) *standin {
 	p := &standin{cmd: cmd, pid: cmd.Process.Pid}
 	said, err := bufio.NewReader(out).ReadString('\n')
 	go func() { _ = cmd.Wait() }()
-	s.Cleanup(func() { _ = syscall.Kill(-p.pid, syscall.SIGKILL) })
+	s.Cleanup(func() { s.sweep(mark) })
 	if err != nil || strings.TrimSpace(said) != "listening" {
 		s.Fatalf("the stand-in said %q (%v)", said, err)
 	}
@@ -79,3 +135,13 @@ func (s *scene) start(dir, role string, env ...string) *standin {
 }
 
 func (p *standin) alive() bool { return p.started != "" && startTime(p.pid) == p.started }
+
+// sweep ends what a stand-in left, its orphans too, by the mark in their
+// environment.
+func (s *scene) sweep(mark string) {
+	for _, pid := range markedWith(mark) {
+		if n, err := strconv.Atoi(pid); err == nil {
+			_ = syscall.Kill(n, syscall.SIGKILL)
+		}
+	}
+}
