@@ -60,7 +60,7 @@ func FindBinaries(ctx context.Context, o FindOptions) (Binaries, error) {
 			}
 		}
 	}
-	b, err := fromNPM(ctx, o)
+	b, err := FromNPM(ctx, npmVersion, o)
 	if err != nil {
 		if ctx.Err() != nil {
 			return b, ctx.Err()
