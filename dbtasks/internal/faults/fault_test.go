@@ -19,7 +19,7 @@ type fault struct {
 	act    func(*scene) outcome // instead of one run with args
 	exit   int
 	says   string        // in what the tool prints
-	bound  time.Duration // of the tool's run; 0: 8 s
+	bound  time.Duration // of the tool's run; 0: 15 s
 	after  func(*scene)  // further checks
 }
 
@@ -84,7 +84,7 @@ func play(t *testing.T, group string, f fault) {
 	r.took, r.exit, r.said = time.Since(began), o.code, o.said(f.says)
 	bound := f.bound
 	if bound == 0 {
-		bound = 8 * time.Second
+		bound = 15 * time.Second
 	}
 	if r.took > bound {
 		t.Errorf("took %s, more than %s", r.took, bound)
