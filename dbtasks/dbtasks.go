@@ -49,7 +49,8 @@ func deps() (*runbook.Deps, error) {
 	}
 	dir, err := os.Getwd()
 	if err != nil {
-		return nil, err
+		return nil, &runbook.Failure{Exit: runbook.ExitSettings, Code: "usage", Err: err,
+			Message: "The folder that this was called in is not there any more; nothing was touched.", Next: "cd to your project and call it again"}
 	}
 	cfg, err := config.Load(dir, os.Environ())
 	if err != nil {

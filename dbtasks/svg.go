@@ -33,8 +33,9 @@ func svgFile(d *runbook.Deps, path string) (picture, error) {
 }
 
 func (p picture) create() (*os.File, error) {
-	if info, err := os.Stat(p.path); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("%s is a folder", p.path)
+	// The rename would put a file in the place of a device: /dev/null, /dev/full.
+	if info, err := os.Stat(p.path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is there, and is no file", p.path)
 	}
 	return os.CreateTemp(filepath.Dir(p.path), ".dbtasks-*.svg")
 }

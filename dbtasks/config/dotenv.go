@@ -3,10 +3,12 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/joho/godotenv"
 )
@@ -25,7 +27,7 @@ var assignment = regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)
 // readDotenv reads one file; a file that is not there has no values. Its error
 // is a *SettingError.
 func readDotenv(path string) (dotenv, error) {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return dotenv{path: path}, nil
 	}
@@ -37,6 +39,30 @@ func readDotenv(path string) (dotenv, error) {
 		return dotenv{}, &SettingError{File: path, Problem: problem}
 	}
 	return parseDotenv(path, text)
+}
+
+// pipePatience is how long the writer of a named pipe may take: password
+// managers put one in the place of .env.
+const pipePatience = 5 * time.Second
+
+// readFile does not wait for ever for a pipe that nobody writes.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
+		return os.ReadFile(path)
+	}
+	type read struct {
+		text []byte
+		err  error
+	}
+	done := make(chan read, 1)
+	go func() { text, err := os.ReadFile(path); done <- read{text, err} }()
+	select {
+	case r := <-done:
+		return r.text, r.err
+	case <-time.After(pipePatience):
+		return nil, fmt.Errorf("it is a named pipe, and nobody wrote to it within %s", pipePatience)
+	}
 }
 
 // withoutPath is an error of the file system without its path, which is said

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -141,6 +142,9 @@ func (u *URL) complete(cfg *pgx.ConnConfig) error {
 		params["search_path"] = path
 	}
 	cfg.RuntimeParams = params
+	// The driver counts the timeout for each host, we for all together: a silent
+	// one must leave time for the next.
+	cfg.ConnectTimeout = u.ConnectTimeout / time.Duration(max(1, len(u.Hosts)))
 	switch {
 	case u.PgBouncer:
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol

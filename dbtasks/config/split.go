@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // urlParts are the parts of a URL, still percent-encoded.
@@ -125,6 +126,9 @@ func encode(text string) string {
 // splitHosts reads "host:port,[::1]:port,%2Fsocket%2Fdir". The third result is
 // what is wrong.
 func splitHosts(text string) (hosts, ports []string, problem string) {
+	if strings.ContainsFunc(text, unicode.IsSpace) {
+		return nil, nil, "has a blank in its host (an unencoded password? a blank is %20)"
+	}
 	for part := range strings.SplitSeq(text, ",") {
 		host, port := part, ""
 		if strings.HasPrefix(part, "[") {

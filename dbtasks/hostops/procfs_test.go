@@ -170,6 +170,21 @@ func TestASocketDiagMessageIsRead(t *testing.T) {
 	}
 }
 
+func FuzzParseUnixDiag(f *testing.F) {
+	f.Add([]byte("\x01\x01\x01\x00\x11\x22\x00\x00\x09\x09\x09\x09\x09\x09\x09\x09\x08\x00\x02\x00\x33\x44\x00\x00"))
+	f.Add([]byte("\x01\x01\x01\x00\x11\x22\x00\x00\x09\x09\x09\x09\x09\x09\x09\x09\x0a\x00\x00\x00/tmp/s\x00\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		u, ok := parseUnixDiag(data)
+		if !ok {
+			return
+		}
+		// What was read stands in the message, and not beyond it.
+		if len(data) < 16 || u.inode != uint64(binary.LittleEndian.Uint32(data[4:])) || (u.path != "" && !strings.Contains(string(data), u.path)) {
+			t.Errorf("%q read as %+v", data, u)
+		}
+	})
+}
+
 func TestAListenerIsKnownByItsProgramAndNotByAWord(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -40,6 +40,7 @@ const (
 	CausePoolerLimit       Cause = "pooler_limit"
 	CausePoolerRefused     Cause = "pooler_refused" // a pooler's own refusal other than for want of slots
 	CauseNotPostgres       Cause = "not_postgres"
+	CauseSessionLost       Cause = "session_lost" // cut, by a crash, a restart or the network
 	CausePoolTimeout       Cause = "pool_timeout" // our own pool had no session to give
 	CauseCancelled         Cause = "cancelled"
 	CauseUnknown           Cause = "unknown"
@@ -59,7 +60,7 @@ func (c Cause) NoSlot() bool {
 // that is not there yet).
 func (c Cause) Passing() bool {
 	switch c {
-	case CauseStartingUp, CauseShuttingDown, CauseInRecovery, CauseConnectionRefused, CauseTimeout, CauseUnreachable:
+	case CauseStartingUp, CauseShuttingDown, CauseInRecovery, CauseConnectionRefused, CauseTimeout, CauseUnreachable, CauseSessionLost:
 		return true
 	}
 	return c.NoSlot()
@@ -110,10 +111,16 @@ func CauseOf(err error) Cause {
 		return CauseUnreachable
 	case errors.Is(err, os.ErrPermission):
 		return CauseUnreachable
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), strings.Contains(text, "EOF"):
+		var login *pgconn.ConnectError
+		if errors.As(err, &login) {
+			return CauseNotPostgres
+		}
+		return CauseSessionLost
 	case strings.Contains(text, "tls:"):
 		return CauseTLSCertificate
 	case strings.Contains(text, "failed to receive message"), strings.Contains(text, "tls error"),
-		strings.Contains(text, "unexpected message"), strings.Contains(text, "unknown message type"), strings.Contains(text, "EOF"):
+		strings.Contains(text, "unexpected message"), strings.Contains(text, "unknown message type"):
 		return CauseNotPostgres
 	}
 	return CauseUnknown

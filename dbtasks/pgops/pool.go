@@ -85,21 +85,32 @@ func (l *LazyPool) AcquireFresh(ctx context.Context) (*pgxpool.Conn, error) {
 	return l.Acquire(ctx)
 }
 
-// Close closes the pool and waits until its sessions are closed. A later use
+// Close closes the pool and waits until its sessions are closed, at most 2 s:
+// pgx itself waits 15 s for the end of a session that was cut off. A later use
 // makes a new pool.
 func (l *LazyPool) Close() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.pool != nil {
-		l.pool.Close()
-		l.pool = nil
+	pool := l.pool
+	l.pool = nil
+	l.mu.Unlock()
+	if pool == nil {
+		return
+	}
+	closed := make(chan struct{})
+	go func() { pool.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(closeTimeout):
 	}
 }
+
+// closeTimeout bounds each goodbye to a server that may not answer any more.
+const closeTimeout = 2 * time.Second
 
 // closeConn says goodbye and waits a moment for the socket to close, so that
 // the slot is free when the next login asks for it.
 func closeConn(ctx context.Context, conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	_ = conn.Close(ctx)
 	select {

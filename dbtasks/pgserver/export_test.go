@@ -1,4 +1,4 @@
 package pgserver
 
-// FromNPM is tried on machines that have a PostgreSQL of their own as well.
-var FromNPM = fromNPM
+// NPMVersion is tried on machines that have a PostgreSQL of their own as well.
+const NPMVersion = npmVersion

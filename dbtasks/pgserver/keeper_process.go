@@ -31,6 +31,9 @@ func startKeeper(ctx context.Context, spec keeperSpec, log io.Writer) (*keeperPr
 	cmd := reexec.Command(context.WithoutCancel(ctx), keeperRole) // what ends it is the end of its input
 	setDetached(cmd)
 	cmd.Dir = os.TempDir()
+	if _, err := os.Stat(cmd.Dir); err != nil { // else the keeper seems to be what is missing
+		return nil, nil, fmt.Errorf("the folder for temporary files (TMPDIR): %w", err)
+	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	in, err := cmd.StdinPipe()

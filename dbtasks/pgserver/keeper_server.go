@@ -32,7 +32,7 @@ func (k *keeper) writeSettings() error {
 		"unix_socket_directories = " + quoteSetting(socketDirectories(k.dir)),
 		"fsync = off", "synchronous_commit = off", "full_page_writes = off",
 		"shared_buffers = 16MB", "max_wal_size = 64MB", "min_wal_size = 32MB",
-		"lc_messages = 'C'", "timezone = 'UTC'", "log_timezone = 'UTC'",
+		"lc_messages = 'C'", "password_encryption = 'scram-sha-256'", "timezone = 'UTC'", "log_timezone = 'UTC'",
 		"include = 'port.conf'",
 	}, k.spec.Settings...)
 	if err := k.write("postgresql.conf", conf); err != nil {

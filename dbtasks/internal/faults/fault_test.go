@@ -1,0 +1,99 @@
+//go:build linux
+
+package faults
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+)
+
+// fault is one row of the table.
+type fault struct {
+	name   string
+	inject func(*scene)         // before the tool runs; nil: nothing
+	args   string               // of the tool, split at blanks
+	act    func(*scene) outcome // instead of one run with args
+	exit   int
+	says   string        // in what the tool prints
+	bound  time.Duration // of the tool's run; 0: 15 s
+	after  func(*scene)  // further checks
+}
+
+// groups are the tables of the files of this package.
+var groups = []struct {
+	name   string
+	faults []fault
+}{
+	{"server", serverFaults},
+	{"slots", slotFaults},
+	{"impostor", impostorFaults},
+	{"login", loginFaults},
+	{"network", networkFaults},
+	{"process", processFaults},
+	{"signal", signalFaults},
+	{"files", fileFaults},
+	{"several", severalFaults},
+}
+
+// TestFaults runs every row with a project, an environment and bystanders of
+// its own, and prints the table when all are over.
+func TestFaults(t *testing.T) {
+	common = pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 100})
+	bystanders = common.NewDatabase().Open(2, "bystander")
+	watch := watchCommandLines(t)
+	t.Cleanup(func() { printTable(t); watch.stop(t) })
+	for _, g := range groups {
+		for _, f := range g.faults {
+			t.Run(g.name+"/"+f.name, func(t *testing.T) {
+				t.Parallel()
+				play(t, g.name, f)
+			})
+		}
+	}
+}
+
+// play is one row, from the scene's making to what is left of it.
+func play(t *testing.T, group string, f fault) {
+	r := &row{group: group, fault: f.name, target: f.args}
+	defer record(r)
+	defer func() {
+		switch {
+		case t.Skipped():
+			r.verdict = "skipped"
+		case t.Failed():
+			r.verdict = "FAIL"
+		default:
+			r.verdict = "pass"
+		}
+	}()
+	s := newScene(t, r)
+	if f.inject != nil {
+		f.inject(s)
+	}
+	began := time.Now()
+	var o outcome
+	if f.act != nil {
+		o = f.act(s)
+	} else {
+		o = s.run(strings.Fields(f.args)...)
+	}
+	r.took, r.exit, r.said = time.Since(began), o.code, o.said(f.says)
+	bound := f.bound
+	if bound == 0 {
+		bound = 15 * time.Second
+	}
+	if r.took > bound {
+		t.Errorf("took %s, more than %s", r.took, bound)
+	}
+	if o.code != f.exit || !strings.Contains(o.stdout+o.stderr, f.says) {
+		t.Errorf("want exit %d and %q, got %s", f.exit, f.says, o)
+	}
+	if f.after != nil {
+		f.after(s)
+	}
+	s.nothingLeft()
+}

@@ -1,0 +1,212 @@
+//go:build linux
+
+package faults
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+)
+
+// common is the server of all rows that do it no harm, and bystanders are
+// sessions of a database there that is no row's.
+var (
+	common       *pgtest.Server
+	bystanders   []*pgx.Conn
+	bystandersMu sync.Mutex
+)
+
+// scene is one row's world: a project, settings, a database, and beside them
+// another project's server on a dev port.
+type scene struct {
+	*testing.T
+	row       *row
+	dir       string // holds all that follows
+	project   string
+	tmp       string // the tool's TMPDIR
+	ports     int    // the first of three dev ports; the bystander listens on the last
+	server    *pgtest.Server
+	db        pgtest.Database
+	env       map[string]string
+	marker    string // in the environment of the tool and of all that it starts
+	neighbour *standin
+	leak      []*pgx.Conn   // sessions of the scene's database that nobody uses
+	others    []*pgx.Conn   // bystanders on a server of the scene's own
+	ended     bool          // the fault itself ends every session of that server
+	thaw      func()        // wakes what the row froze; nil: nothing
+	heir      *standin      // a process of the row that must survive
+	output    *lockedBuffer // of the tool that runs in the background
+}
+
+func newScene(t *testing.T, r *row) *scene {
+	s := &scene{T: t, row: r, marker: "FAULT_SCENE=" + rand.Text(), server: common, ports: devPorts()}
+	s.dir = t.TempDir()
+	s.project, s.tmp = filepath.Join(s.dir, "shop"), filepath.Join(s.dir, "tmp")
+	for _, dir := range []string{s.project, s.tmp, filepath.Join(s.dir, "home"), filepath.Join(s.dir, "neighbour")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.write("package.json", `{"name":"shop","scripts":{"dev":"exit 0"}}`)
+	s.env = map[string]string{"PATH": os.Getenv("PATH"), "HOME": filepath.Join(s.dir, "home"), "TMPDIR": s.tmp, "LANG": "C.UTF-8",
+		"DBTASKS_PORTS": fmt.Sprintf("%d-%d", s.ports, s.ports+2)}
+	s.use(s.newDatabase())
+	s.neighbour = s.start(filepath.Join(s.dir, "neighbour"), "listen", "PORT="+strconv.Itoa(s.ports+2))
+	return s
+}
+
+// newDatabase has a password that needs escaping wherever it may be put.
+func (s *scene) newDatabase() pgtest.Database {
+	id := strings.ToLower(rand.Text()[:8])
+	return s.server.NewNamedDatabase("shop_"+id, "app_"+id, s.secret(`p@ss:w/#? "'%$&`))
+}
+
+// secret is a password that nothing may ever show: the watch looks for its
+// random part, which is the same however the rest is escaped.
+func (s *scene) secret(prefix string) string {
+	core := rand.Text()
+	secrets.add(core)
+	return prefix + core
+}
+
+// use makes a database that of DATABASE_URL.
+func (s *scene) use(db pgtest.Database) {
+	s.db = db
+	s.env["DATABASE_URL"] = db.URL("connection_limit=5")
+}
+
+// own gives the scene a server of its own, with a bystander's sessions.
+func (s *scene) own(o pgserver.DisposableOptions) {
+	s.server = pgtest.Start(s.T, o)
+	secrets.add(s.server.SuperuserPassword)
+	s.use(s.newDatabase())
+	s.others = s.server.NewDatabase().Open(1, "bystander")
+}
+
+func (s *scene) write(name, text string) string {
+	s.Helper()
+	path := filepath.Join(s.project, name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		s.Fatal(err)
+	}
+	return path
+}
+
+// at is a DATABASE_URL for something that is not the scene's server.
+func (s *scene) at(port int, params ...string) {
+	s.env["DATABASE_URL"] = fmt.Sprintf("postgresql://app:%s@127.0.0.1:%d/shop?connection_limit=1&connect_timeout=1%s", s.secret("x"), port, strings.Join(append([]string{""}, params...), "&"))
+}
+
+// environ is the tool's environment.
+func (s *scene) environ() []string {
+	list := []string{s.marker}
+	for name, value := range maps.All(s.env) {
+		list = append(list, name+"="+value)
+	}
+	return list
+}
+
+// outcome of one run of the tool.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+func (o outcome) String() string {
+	return fmt.Sprintf("exit %d\nstdout: %s\nstderr: %s", o.code, o.stdout, o.stderr)
+}
+
+// said is the line with the promised words; else what the tool called its
+// error, else its first line.
+func (o outcome) said(words string) string {
+	lines := strings.Split(o.stderr+o.stdout, "\n")
+	for _, want := range []string{words, "Error: ", ""} {
+		for _, l := range lines {
+			if l = strings.TrimSpace(l); l != "" && want != "" && strings.Contains(l, want) {
+				return shortened(strings.TrimPrefix(l, "Error: "))
+			}
+		}
+	}
+	return shortened(strings.TrimSpace(lines[0]))
+}
+
+func shortened(text string) string {
+	if r := []rune(text); len(r) > 140 {
+		return string(r[:139]) + "…"
+	}
+	return text
+}
+
+// command is the tool in the project, its output kept.
+func (s *scene) command(args ...string) (*exec.Cmd, *bytes.Buffer, *bytes.Buffer) {
+	runbook, _ := programs(s.T)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	s.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, runbook, args...)
+	cmd.Dir, cmd.Env = s.project, s.environ()
+	cmd.WaitDelay = time.Second
+	stdout, stderr := &bytes.Buffer{}, &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	return cmd, stdout, stderr
+}
+
+// run runs the tool to its end; what it printed is searched for secrets.
+func (s *scene) run(args ...string) outcome {
+	cmd, stdout, stderr := s.command(args...)
+	return s.outcome(cmd.Run(), stdout, stderr)
+}
+
+func (s *scene) outcome(err error, stdout, stderr *bytes.Buffer) outcome {
+	o := outcome{stdout: stdout.String(), stderr: stderr.String()}
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		o.code = exit.ExitCode()
+	case err != nil:
+		s.Errorf("run the tool: %v", err)
+	}
+	if where, found := secrets.in(o.stdout + o.stderr); found {
+		s.Errorf("a password is shown: …%s…", where)
+	}
+	return o
+}
+
+var nextPorts atomic.Int64
+
+// devPorts are three free ports in a row, below those of pgtest.FreePort.
+func devPorts() int {
+	const first, span = 12000, 7500
+	for {
+		port := first + (os.Getpid()*64+int(nextPorts.Add(1))*3)%span
+		free := true
+		for i := range 3 {
+			l, err := net.Listen("tcp", fmt.Sprintf(":%d", port+i))
+			if err != nil {
+				free = false
+				break
+			}
+			_ = l.Close()
+		}
+		if free {
+			return port
+		}
+	}
+}

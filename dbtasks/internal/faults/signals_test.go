@@ -1,0 +1,150 @@
+//go:build linux
+
+package faults
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+)
+
+// moment is a point in the life of a target at which a signal comes.
+type moment struct {
+	name    string
+	args    string
+	inject  func(*scene)
+	reached func(*scene) bool
+}
+
+var moments = []moment{
+	{"dev:start, the server runs", "dev:start", serving, (*scene).serves},
+	{"dev:recover, in step stop", "dev:recover", func(s *scene) { serving(s); s.devServer("STUBBORN=1") }, func(s *scene) bool { return s.said("1. stop") }},
+	{"dev:recover, in step restart", "dev:recover -restart=always", func(s *scene) { serving(s); s.env["DBTASKS_RESTART_COMMAND"] = "exec sleep 40" }, func(s *scene) bool { return s.runs("sleep 40") }},
+	{"dev:recover, in step cleanup", "dev:recover", func(s *scene) {
+		serving(s)
+		s.own(pgserver.DisposableOptions{})
+		s.leak = s.db.Open(2, "leak")
+		s.freeze(int(s.leak[0].PgConn().PID()))
+	}, func(s *scene) bool { return s.said("skip  restart") || s.said("restart ") && s.said("stop  ") }},
+	{"dev:recover, in step start", "dev:recover", serving, (*scene).serves},
+	{"db:monitor", "db:monitor -every=50ms", func(*scene) {}, func(s *scene) bool { return s.said("sessions") }},
+	{"dev:test, the tests run", "dev:test", func(s *scene) { s.env["DBTASKS_TEST_COMMAND"] = "sleep 41" }, func(s *scene) bool { return s.runs("sleep 41") }},
+}
+
+// signalFaults: each signal at each moment, to the tool alone.
+var signalFaults = func() (list []fault) {
+	for _, m := range moments {
+		for _, sig := range []struct {
+			name string
+			sig  syscall.Signal
+		}{{"INT", syscall.SIGINT}, {"TERM", syscall.SIGTERM}, {"HUP", syscall.SIGHUP}, {"KILL", syscall.SIGKILL}} {
+			if sig.sig == syscall.SIGKILL && strings.Contains(m.name, "restart") {
+				continue // the user's own command is then the user's
+			}
+			list = append(list, fault{name: fmt.Sprintf("%s: %s", m.name, sig.name), inject: m.inject, exit: exitAfter(m, sig.sig), bound: 15 * time.Second,
+				act: func(s *scene) outcome { return s.signalled(m, sig.sig) }})
+		}
+	}
+	for _, launcher := range []string{"mage", "npm run", "npm run's sh"} {
+		list = append(list, fault{name: "dev:start: " + launcher + " above it killed with -9", inject: serving, exit: -1, act: func(s *scene) outcome { return s.launched(launcher) }, bound: 15 * time.Second})
+	}
+	return list
+}()
+
+// exitAfter: what a target does until it is stopped is done then; else
+// something is missing. A kill leaves no exit code.
+func exitAfter(m moment, sig syscall.Signal) int {
+	switch {
+	case sig == syscall.SIGKILL:
+		return -1
+	case strings.HasPrefix(m.name, "db:monitor"), strings.HasSuffix(m.name, "in step start"):
+		return 0
+	case strings.HasPrefix(m.name, "dev:start"), strings.HasPrefix(m.name, "dev:test"):
+		return 143 // of the command that was ended with TERM
+	}
+	return 1
+}
+
+// serving makes the stand-in the project's dev command.
+func serving(s *scene) {
+	_, node := programs(s.T)
+	s.env["DBTASKS_DEV_COMMAND"] = "DBTASKS_ROLE=listen '" + node + "'"
+}
+
+// serves tells whether the dev server that the tool runs listens.
+func (s *scene) serves() bool { return s.said("listening") }
+
+// said tells whether the running tool has printed these words.
+func (s *scene) said(words string) bool { return strings.Contains(s.output.String(), words) }
+
+// runs tells whether the tool runs this command line.
+func (s *scene) runs(command string) bool {
+	for _, p := range s.marked() {
+		if strings.HasSuffix(p, command) && !strings.Contains(p, "-c") {
+			return true
+		}
+	}
+	return false
+}
+
+// signalled runs a target to a moment and sends a signal there.
+func (s *scene) signalled(m moment, sig syscall.Signal) outcome {
+	s.row.target = m.args
+	cmd, _, _ := s.command(strings.Fields(m.args)...)
+	s.output = &lockedBuffer{}
+	cmd.Stdout, cmd.Stderr = s.output, s.output
+	s.must(cmd.Start())
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	s.eventually("the moment "+m.name, func() bool { return m.reached(s) })
+	began := time.Now()
+	s.must(cmd.Process.Signal(sig))
+	select {
+	case err := <-done:
+		if s.thaw != nil {
+			s.thaw()
+		}
+		o := s.outcome(err, s.output.text(), s.empty())
+		if took := time.Since(began); took > 7*time.Second {
+			s.Errorf("ended %s after the signal", took)
+		}
+		return o
+	case <-time.After(12 * time.Second):
+		_ = cmd.Process.Kill()
+		return outcome{code: -2, stdout: s.output.String(), stderr: "did not end within 12 s of the signal"}
+	}
+}
+
+// launched runs dev:start below a launcher and kills that alone.
+func (s *scene) launched(launcher string) outcome {
+	runbook, _ := programs(s.T)
+	s.row.target = launcher + " dev:start"
+	cmd, _, _ := s.command()
+	s.output = &lockedBuffer{}
+	cmd.Stdout, cmd.Stderr = s.output, s.output
+	if strings.HasPrefix(launcher, "npm") {
+		s.npm()
+		s.write("package.json", `{"name":"shop","scripts":{"dev":"exit 0","up":"`+runbook+` dev:start"}}`)
+		cmd.Path, cmd.Args = lookPath("npm"), []string{"npm", "run", "up"}
+		cmd.Env = append(cmd.Env, "npm_config_update_notifier=false", "npm_config_cache="+s.dir+"/npm")
+	} else {
+		cmd.Path, cmd.Args = "/bin/sh", []string{"mage", "-c", runbook + " dev:start; :"}
+	}
+	s.must(cmd.Start())
+	done := make(chan error, 1)
+	s.eventually("the dev server listens", s.serves)
+	victim := cmd.Process.Pid
+	if strings.HasSuffix(launcher, "sh") {
+		for _, p := range s.marked() {
+			if strings.Contains(p, "sh -c "+runbook) {
+				_, _ = fmt.Sscan(p, &victim)
+			}
+		}
+	}
+	s.must(syscall.Kill(victim, syscall.SIGKILL))
+	go func() { done <- cmd.Wait() }()
+	return s.outcome(<-done, s.output.text(), s.empty())
+}
