@@ -21,6 +21,7 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/config"
 	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
 )
 
 // Db are the targets that work on the database: db:test, db:cleanup, db:monitor, db:who.
@@ -56,7 +57,7 @@ func deps() (*runbook.Deps, error) {
 	if err != nil {
 		return nil, err
 	}
-	shared = &runbook.Deps{Config: cfg, Progress: os.Stderr, Program: program()}
+	shared = &runbook.Deps{Config: cfg, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}
 	return shared, nil
 }
 

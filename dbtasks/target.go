@@ -75,7 +75,7 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 
 func (t target) deps() (*runbook.Deps, error) {
 	if t.noSettings {
-		return &runbook.Deps{Config: &config.Config{}, Progress: os.Stderr, Program: program()}, nil
+		return &runbook.Deps{Config: &config.Config{}, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
 	}
 	d, err := deps()
 	if err != nil && t.anyway {
@@ -83,7 +83,7 @@ func (t target) deps() (*runbook.Deps, error) {
 		if wdErr != nil {
 			return nil, wdErr
 		}
-		return &runbook.Deps{Config: &config.Config{Root: config.ProjectRoot(dir)}, Progress: os.Stderr, Program: program()}, nil
+		return &runbook.Deps{Config: &config.Config{Root: config.ProjectRoot(dir)}, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
 	}
 	return d, err
 }

@@ -93,7 +93,8 @@ func TestAFreshSessionReplacesTheIdleOneInsteadOfJoiningIt(t *testing.T) {
 	if b.Conn().PgConn().PID() == before {
 		t.Error("the session is not a fresh one")
 	}
-	if n := pgtest.Count(t, admin, "application_name = 'dbtasks'"); n != 1 {
-		t.Errorf("%d sessions of the tool, want 1", n)
-	}
+	// The server lists a session for a moment after its socket is closed.
+	pgtest.Eventually(t, 2*time.Second, "there is one session of the tool", func() bool {
+		return pgtest.Count(t, admin, "application_name = 'dbtasks'") == 1
+	})
 }

@@ -114,7 +114,9 @@ func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions) (Clea
 		deps.progress("cleaning up %s", r.Target)
 		warnHolders(deps, r.Holders)
 	}
+	done := deps.waiting("waiting until the sessions are gone")
 	result, err := pgops.End(ctx, a.conn, end)
+	done()
 	r.take(result)
 	if err != nil && endedByOther(err) {
 		// Another run with -force, or an administrator, ended our own session

@@ -22,6 +22,8 @@ type Deps struct {
 	// Progress takes lines for people while a procedure runs, on standard
 	// error; nil: none.
 	Progress io.Writer
+	// Terminal says that Progress is one: waits are shown there as they pass.
+	Terminal bool
 	// Program is how this tool was called, for next commands: "mage",
 	// "go tool mage", "bin/dbtasks".
 	Program string

@@ -94,13 +94,17 @@ func Drill(ctx context.Context, deps *Deps, o DrillOptions, emit func(DrillEvent
 }
 
 func startDrillServer(ctx context.Context, deps *Deps, o DrillOptions, say func(string, ...any), r *DrillReport) (*pgserver.Disposable, error) {
+	done := deps.waiting("looking for PostgreSQL's programs")
 	bin, err := pgserver.FindBinaries(ctx, pgserver.FindOptions{Dir: os.Getenv("DBTASKS_PG_BIN"), Install: true, Log: deps.Progress})
+	done()
 	if err != nil {
 		return nil, &Failure{Exit: ExitNotDone, Code: "no_postgresql", Message: err.Error(), Next: deps.Command("dev:drill"), Err: err}
 	}
 	r.Binaries = fmt.Sprintf("PostgreSQL %s (%s)", bin.Version, bin.From)
 	say("starting a disposable %s with %d slots …", r.Binaries, o.Slots)
+	done = deps.waiting("starting a PostgreSQL of its own")
 	server, err := pgserver.StartDisposable(ctx, pgserver.DisposableOptions{Binaries: bin, MaxConnections: o.Slots, Log: deps.Progress})
+	done()
 	if err != nil {
 		return nil, &Failure{Exit: ExitNotDone, Code: "no_server", Message: "The disposable server did not start: " + err.Error(), Next: deps.Command("dev:drill"), Err: err}
 	}

@@ -22,7 +22,9 @@ func applyRaise(ctx context.Context, deps *Deps, a, writer *access, r *LimitsRep
 	}
 	a.release, writer.release = func() {}, func() {}
 	deps.Pool.Close()
+	done := deps.waiting("restarting PostgreSQL")
 	err := plan.restart.Apply(ctx, deps.Progress)
+	done()
 	if ctx.Err() != nil {
 		return &Failure{Exit: ExitNotDone, Code: "interrupted", Message: fmt.Sprintf("Interrupted: max_connections = %d is written, and holds from the restart, which may be under way.", plan.New),
 			Details: []string{"to take it back: ALTER SYSTEM RESET max_connections;"}, Next: deps.Command("db:limits"), Err: ctx.Err()}
@@ -54,6 +56,7 @@ const failedTimeout = 2 * time.Second
 // again at once.
 func askAgain(ctx context.Context, deps *Deps, patience time.Duration) (pgops.Server, error) {
 	var s pgops.Server
+	defer deps.waiting("waiting until PostgreSQL lets a login in")()
 	err := pgops.Retry(ctx, patience, func(ctx context.Context) error {
 		a, err := open(ctx, deps, openOptions{caller: "db:limits"})
 		if err != nil {

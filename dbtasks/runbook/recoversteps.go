@@ -109,7 +109,10 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 	}
 	r.deps.progress("restarting PostgreSQL: %s (%s)", plan.Describe(), plan.Evidence)
 	r.deps.Pool.Close()
-	if err := plan.Apply(ctx, r.deps.Progress); err != nil {
+	done := r.deps.waiting("restarting PostgreSQL")
+	err = plan.Apply(ctx, r.deps.Progress)
+	done()
+	if err != nil {
 		return withLog(plan, &Failure{Exit: ExitNotDone, Code: "restart_failed", Message: "PostgreSQL was not restarted: " + err.Error(), Next: plan.Typed(), Err: err})
 	}
 	if err := r.awaitLogin(ctx); err != nil {
@@ -146,6 +149,7 @@ func (r *recovery) restartPermitted(ctx context.Context) error {
 const restartTimeout = 30 * time.Second
 
 func (r *recovery) awaitLogin(ctx context.Context) error {
+	defer r.deps.waiting("waiting until PostgreSQL lets a login in")()
 	err := pgops.Retry(ctx, restartTimeout, func(ctx context.Context) error {
 		c, err := r.deps.Pool.Acquire(ctx)
 		if err == nil {

@@ -54,7 +54,9 @@ func Stop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
 		r.OK = err == nil
 		return r, err
 	}
+	done := deps.waiting("waiting until they are gone")
 	outcomes, err := hostops.Stop(ctx, r.plan, hostops.StopOptions{Grace: o.Grace})
+	done()
 	for _, out := range outcomes {
 		if out.Result == hostops.ResultGone {
 			r.Gone++

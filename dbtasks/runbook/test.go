@@ -48,6 +48,7 @@ func Test(ctx context.Context, deps *Deps, o TestOptions) (TestReport, error) {
 	began := time.Now()
 	var report TestReport
 	told := false
+	defer deps.waiting("waiting for %s", where(url))()
 	err = pgops.Retry(ctx, o.Wait, func(ctx context.Context) error {
 		var err error
 		report, err = testURL(ctx, deps, url)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/term"
+
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -26,12 +28,11 @@ func New(out io.Writer) *Printer { return &Printer{out: out, color: colorful(out
 
 func colorful(out io.Writer) bool {
 	f, ok := out.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && os.Getenv("NO_COLOR") == "" && IsTerminal(f)
 }
+
+// IsTerminal tells whether f is a terminal that understands escape sequences.
+func IsTerminal(f *os.File) bool { return os.Getenv("TERM") != "dumb" && term.IsTerminal(f.Fd()) }
 
 func (p *Printer) line(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
 

@@ -15,7 +15,7 @@ import (
 // The picture's size and the frame of the plot within it, in SVG's units.
 const (
 	width, height            = 860.0, 420.0
-	left, right, top, bottom = 60.0, width - 136, 92.0, height - 64
+	left, right, top, bottom = 60.0, width - 150, 92.0, height - 64
 )
 
 // css gives the colours; the series' own follow as .s0, .s1 ….

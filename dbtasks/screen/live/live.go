@@ -7,12 +7,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/term"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
@@ -61,17 +59,6 @@ func Run(ctx context.Context, engine Engine, o Options) error {
 		return nil // a signal, or the run was over
 	}
 	return err
-}
-
-// Terminal tells whether both are terminals that a screen can be drawn on.
-func Terminal(in, out *os.File, getenv func(string) string) bool {
-	for _, f := range []*os.File{in, out} {
-		info, err := f.Stat()
-		if err != nil || info.Mode()&os.ModeCharDevice == 0 || !term.IsTerminal(f.Fd()) {
-			return false
-		}
-	}
-	return getenv("TERM") != "dumb"
 }
 
 // encodesUTF8 tells whether the locale's encoding is UTF-8; where none is set, it is
