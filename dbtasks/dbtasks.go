@@ -28,7 +28,8 @@ import (
 type Db mg.Namespace
 
 // Dev are the targets that work on the project's dev server: dev:start,
-// dev:stop, dev:test, dev:recover, dev:check, dev:init, dev:drill.
+// dev:stop, dev:test, dev:recover, dev:check, dev:init, dev:verify,
+// dev:drill.
 type Dev mg.Namespace
 
 // A binary with these targets plays the hidden roles of its own helpers (the

@@ -26,6 +26,7 @@ var contract = []string{
 	"dev:start command=string guard=int port=int replace=bool",
 	"dev:stop all=bool dry=bool grace=time.Duration json=bool",
 	"dev:test",
+	"dev:verify json=bool max=int reloads=int svg=string url=string",
 }
 
 func TestMageSeesExactlyTheTargetsAndFlagsOfTheContract(t *testing.T) {

@@ -106,3 +106,16 @@ func OfHistory(h runbook.History) Chart {
 	}
 	return c
 }
+
+// OfReloads is what dev:verify counted: sessions after each reload.
+func OfReloads(r runbook.VerifyReport) Chart {
+	c := Chart{Title: "Sessions after each hot reload", Unit: "sessions", Axis: "reload", Note: r.Headline(),
+		Series: []Series{{"of the dev server", "#2563eb", "#60a5fa"}}}
+	for i, reload := range r.Reloads {
+		c.Points = append(c.Points, Point{X: float64(i + 1), Values: []float64{float64(reload.Sessions)}, Marked: reload.Failed > 0})
+	}
+	if r.Usable > 0 {
+		c.Limits = append(c.Limits, Limit{Name: "usable", Value: float64(r.Usable)})
+	}
+	return c
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/term"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
@@ -52,6 +53,12 @@ func Run(ctx context.Context, engine Engine, o Options) error {
 	}
 	m := newModel(ctx, engine, o)
 	m.take(first)
+	if tty, ok := o.Out.(term.File); ok {
+		m.gone = func() bool {
+			_, _, err := term.GetSize(tty.Fd())
+			return err != nil
+		}
+	}
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environ),
 		tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
 	_, err = p.Run()

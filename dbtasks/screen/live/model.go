@@ -19,6 +19,7 @@ type model struct {
 	ctx    context.Context
 	engine Engine
 	now    func() time.Time
+	gone   func() bool // the terminal is: nobody reads any more, and HUP was ignored (nohup)
 
 	width, height int
 	style         style
@@ -50,7 +51,7 @@ type model struct {
 }
 
 func newModel(ctx context.Context, engine Engine, o Options) *model {
-	m := &model{ctx: ctx, engine: engine, now: time.Now, every: o.Every, utf8: encodesUTF8(o.Environ, runtime.GOOS == "windows"),
+	m := &model{ctx: ctx, engine: engine, now: time.Now, gone: func() bool { return false }, every: o.Every, utf8: encodesUTF8(o.Environ, runtime.GOOS == "windows"),
 		width: 80, height: 24, growth: growth{counts: map[string][]countAt{}}, marked: map[pgops.SessionID]bool{}}
 	m.style = newStyle(true, m.utf8, true)
 	if o.For > 0 {
@@ -110,6 +111,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.ColorProfileMsg:
 		m.style = newStyle(m.style.dark, m.utf8, msg.Profile > colorprofile.ASCII)
 	case tickMsg:
+		if m.gone() {
+			return m, tea.Quit
+		}
 		if int(msg) == m.tick && !m.paused && !m.looking {
 			return m, m.lookNow()
 		}

@@ -1,0 +1,312 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+)
+
+// VerifyOptions are the flags of dev:verify.
+type VerifyOptions struct {
+	Reloads int    // how often the client module is evaluated again; at least 2
+	URL     string // of a page that queries the database on a server that runs already; a path alone ("/orders"): on one that is started
+	Max     int    // the proof ends at so many sessions above the base line; at least 1
+}
+
+// Verdicts of dev:verify.
+const (
+	VerdictClean = "does_not_leak"
+	VerdictLeaks = "leaks"
+	VerdictHeals = "heals" // reloads leave pools behind, which close their sessions after a while
+)
+
+// VerifyReport is the proof.
+type VerifyReport struct {
+	OK        bool           `json:"ok"` // it does not leak
+	Verdict   string         `json:"verdict"`
+	URL       string         `json:"url"`
+	Started   bool           `json:"started"`    // the dev server was started for the proof, and stopped after it
+	Command   string         `json:"command"`    // that started it
+	Modules   []string       `json:"modules"`    // that make the client, relative to the project's root; they are what is evaluated again
+	CountedBy string         `json:"counted_by"` // "process": sessions of the dev server's processes; "database": of the whole database
+	Base      int            `json:"base"`       // sessions after the first reload
+	Peak      int            `json:"peak"`
+	Growth    float64        `json:"growth"`     // sessions a reload, from the base line on
+	FullAfter int            `json:"full_after"` // so many more reloads fill the server; 0: it does not grow
+	HealedMS  int64          `json:"healed_ms"`  // after which the sessions left behind were closed; 0: they were not
+	Usable    int            `json:"usable"`
+	Reloads   []VerifyReload `json:"reloads"`
+	TookMS    int64          `json:"took_ms"`
+}
+
+// VerifyReload is one time that the client module was evaluated again.
+type VerifyReload struct {
+	Sessions int `json:"sessions"` // of the dev server, when they had settled
+	Failed   int `json:"failed"`   // of the requests after it, that were answered with 500 or more, or not at all
+}
+
+// How the proof goes about it.
+const (
+	verifyRequests = 10               // at once after each reload, so that a pool opens what it may
+	leastGrowing   = 0.25             // sessions a reload from which it counts as growth: one in four reloads
+	healWithin     = 14 * time.Second // node-postgres closes idle sessions after 10 s by default
+	keptFree       = 2                // slots that the proof leaves to others
+)
+
+// Verify proves whether hot reload leaks: it has the dev server evaluate the
+// modules that make the database client again and again, asks for a page after
+// each, and counts the sessions from one session of its own. That a module was
+// evaluated is not believed but reported by the module itself. Its files are
+// as they were afterwards, whatever ends the run.
+func Verify(ctx context.Context, deps *Deps, o VerifyOptions) (VerifyReport, error) {
+	began := time.Now()
+	r := VerifyReport{Modules: []string{}, Reloads: []VerifyReload{}}
+	if o.Reloads < 2 || o.Max < 1 {
+		return r, &Failure{Exit: ExitSettings, Code: "usage", Message: "-reloads wants at least 2 and -max at least 1; nothing was touched.", Next: deps.Command("dev:verify -reloads=10 -max=10")}
+	}
+	v := &verification{deps: deps, o: o, report: &r}
+	defer v.close()
+	err := v.prepare(ctx)
+	if err == nil {
+		err = v.reloads(ctx)
+	}
+	if err == nil {
+		err = v.judge(ctx)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = &Failure{Exit: ExitNotDone, Code: "interrupted", Message: "The proof was cut short; every file is as it was.", Next: deps.Command("dev:verify"), Err: err}
+	}
+	r.TookMS = time.Since(began).Milliseconds()
+	return r, err
+}
+
+// verification is the state of one proof.
+type verification struct {
+	deps   *Deps
+	o      VerifyOptions
+	report *VerifyReport
+
+	held    *access
+	before  map[pgops.SessionID]bool // sessions of the database before the proof began
+	server  *provedServer
+	modules []*module
+	beacon  *beacon
+}
+
+// prepare finds the modules, logs in, has the dev server answer, and starts
+// what listens for the modules' reports.
+func (v *verification) prepare(ctx context.Context) error {
+	files, err := clientModules(ctx, v.deps)
+	if err != nil {
+		return err
+	}
+	v.report.Modules = files
+	if v.held, err = open(ctx, v.deps, openOptions{caller: "dev:verify"}); err != nil {
+		return err
+	}
+	v.report.Usable = v.held.server.Slots.Usable()
+	sessions, err := pgops.Sessions(ctx, v.held.conn, v.deps.Pool.URL().Database)
+	if err != nil {
+		return err
+	}
+	v.before = map[pgops.SessionID]bool{}
+	for _, s := range sessions {
+		v.before[s.ID()] = true
+	}
+	if v.beacon, err = newBeacon(); err != nil {
+		return err
+	}
+	if v.modules, err = openModules(v.deps.Config.Root, files); err != nil {
+		return err
+	}
+	if v.server, err = v.serve(ctx); err != nil {
+		return err
+	}
+	v.report.URL, v.report.Started, v.report.Command = v.server.url, v.server.started, v.server.command
+	if err := v.server.awaitPage(ctx, v.deps); err != nil {
+		return err
+	}
+	n, err := v.settled(ctx)
+	if err == nil && n == 0 {
+		err = &Failure{Exit: ExitNotDone, Code: "no_session", Message: fmt.Sprintf("%s was answered without a session of the database: that page proves nothing.", v.server.url),
+			Next: "give one that queries the database: " + v.deps.Command("dev:verify -url=/path/of/it")}
+	}
+	return err
+}
+
+// reloads evaluates the modules again and again; it stops early rather than
+// fill the server.
+func (v *verification) reloads(ctx context.Context) error {
+	r := v.report
+	for i := range v.o.Reloads {
+		if err := v.reload(ctx, i+1); err != nil {
+			return err
+		}
+		failed := v.server.burst(ctx, verifyRequests)
+		n, err := v.settled(ctx)
+		if err != nil {
+			return err
+		}
+		r.Reloads = append(r.Reloads, VerifyReload{n, failed})
+		r.Peak = max(r.Peak, n)
+		step := 0
+		if i == 0 {
+			r.Base = n
+		} else {
+			step = max(0, n-r.Reloads[i-1].Sessions)
+		}
+		v.deps.progress("reload %d of %d: %d sessions", i+1, v.o.Reloads, n)
+		sample, err := pgops.TakeSample(ctx, v.held.conn, v.deps.Pool.URL().Database)
+		if err != nil {
+			return err
+		}
+		if i > 0 && (n >= r.Base+v.o.Max || sample.Slots.Free() < step+keptFree) {
+			v.deps.progress("stopping here: %d slots are free", sample.Slots.Free())
+			break
+		}
+	}
+	return nil
+}
+
+// reload has every module evaluated again and waits until each has reported.
+func (v *verification) reload(ctx context.Context, n int) error {
+	done := v.deps.waiting("waiting until the dev server evaluates %s again", v.report.Modules[0])
+	defer done()
+	for i, m := range v.modules {
+		if err := m.touch(v.beacon.url(n, i)); err != nil {
+			return fmt.Errorf("touch %s: %w", v.report.Modules[i], err)
+		}
+	}
+	// One of them at least: a seed's or a worker's module is not the dev server's.
+	if err := v.server.askUntil(ctx, func() bool { return v.beacon.heard(n) }); err != nil {
+		return err
+	}
+	if !v.beacon.heard(n) {
+		return &Failure{Exit: ExitNotDone, Code: "not_evaluated", Message: fmt.Sprintf("Nothing is proven: %s was changed and %s asked for, and the dev server did not evaluate it again.", v.report.Modules[0], v.server.url),
+			Details: v.server.tail(), Next: "give a page that uses it: " + v.deps.Command("dev:verify -url=/path/of/it")}
+	}
+	return nil
+}
+
+// settled counts the dev server's sessions until two looks agree.
+func (v *verification) settled(ctx context.Context) (int, error) {
+	last := -1
+	for deadline := time.Now().Add(3 * time.Second); ; {
+		n, err := v.count(ctx)
+		if err != nil || n == last || time.Now().After(deadline) {
+			return n, err
+		}
+		last = n
+		if err := pause(ctx, 120*time.Millisecond); err != nil {
+			return n, err
+		}
+	}
+}
+
+// count is the sessions of the dev server's processes; where their holders
+// can't be told, those that are new in the database.
+func (v *verification) count(ctx context.Context) (int, error) {
+	sessions, err := pgops.Sessions(ctx, v.held.conn, v.deps.Pool.URL().Database)
+	if err != nil {
+		return 0, err
+	}
+	h, err := look(ctx, sessions)
+	if err != nil {
+		return 0, err
+	}
+	clients := backendClients(h.sockets, placeOf(v.deps.Pool.URL()).Port, sessions)
+	byProcess, byDatabase := 0, 0
+	for _, s := range sessions {
+		if s.ApplicationName == pgops.ApplicationName {
+			continue
+		}
+		holders := clients[s.PID]
+		if len(holders) > 0 && v.server.owns(h.table, holders[0]) {
+			byProcess++
+		}
+		if len(holders) == 0 && !v.before[s.ID()] {
+			byDatabase++
+		}
+	}
+	if byProcess > 0 || v.report.CountedBy == "process" || byDatabase == 0 {
+		v.report.CountedBy = "process"
+		return byProcess, nil
+	}
+	v.report.CountedBy = "database"
+	return byDatabase, nil
+}
+
+// judge draws the line through the counts and, where it grows, waits whether
+// the pools left behind give their sessions back.
+func (v *verification) judge(ctx context.Context) error {
+	r := v.report
+	r.Verdict, r.OK = VerdictClean, true
+	n := len(r.Reloads)
+	if n > 1 {
+		r.Growth = float64(r.Reloads[n-1].Sessions-r.Base) / float64(n-1)
+	}
+	if n > 2 && r.Growth < leastGrowing { // grew, and fell again: still it left pools behind
+		r.Growth = max(r.Growth, float64(r.Peak-r.Base)/float64(n-1))
+	}
+	if r.Growth < leastGrowing {
+		return nil
+	}
+	r.Verdict, r.OK = VerdictLeaks, false
+	sample, err := pgops.TakeSample(ctx, v.held.conn, v.deps.Pool.URL().Database)
+	if err != nil {
+		return err
+	}
+	r.FullAfter = int(float64(sample.Slots.Free())/r.Growth + 0.5)
+	done := v.deps.waiting("waiting whether the pools left behind close their sessions")
+	defer done()
+	for began := time.Now(); time.Since(began) < healWithin; {
+		n, err := v.count(ctx)
+		if err != nil {
+			return err
+		}
+		if n <= r.Base {
+			r.Verdict, r.OK, r.HealedMS, r.FullAfter = VerdictHeals, true, time.Since(began).Milliseconds(), 0
+			return nil
+		}
+		if err := pause(ctx, 250*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close gives everything back: the files, the dev server, the session.
+func (v *verification) close() {
+	closeModules(v.modules)
+	if v.server != nil {
+		v.server.stop()
+	}
+	if v.beacon != nil {
+		v.beacon.close()
+	}
+	if v.held != nil {
+		v.held.release()
+	}
+}
+
+// Headline is the verdict for people.
+func (r VerifyReport) Headline() string {
+	switch r.Verdict {
+	case VerdictLeaks:
+		return fmt.Sprintf("peak %d, grows %.1f a reload: leaks; full after about %d more reloads", r.Peak, r.Growth, r.FullAfter)
+	case VerdictHeals:
+		return fmt.Sprintf("peak %d, grows %.1f a reload, and closes what reloads left behind after %.0f s: heals, unless you reload faster than that", r.Peak, r.Growth, float64(r.HealedMS)/1000)
+	}
+	return fmt.Sprintf("peak %d, growth %.1f a reload: does not leak", r.Peak, r.Growth)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
