@@ -11,8 +11,8 @@ import (
 // Verify proves whether hot reload leaks: runs the dev server, reloads, counts.
 //
 // The modules that make the database client are changed for a moment so that the dev server
-// evaluates them again; they are as they were afterwards, whatever ends the run. Exit 0: it does
-// not leak. Exit 1: it leaks, or nothing could be proven.
+// evaluates them again; they are as they were afterwards, whatever ends the run. Exit 0: reloads
+// leave nothing behind. Exit 1: they do, or nothing could be proven.
 func (Dev) Verify(
 	ctx context.Context,
 	reloads *int, // how often the client module is evaluated again (default 10)
@@ -30,6 +30,6 @@ func (Dev) Verify(
 		if saved := file.draw(chart.OfReloads(report)); err == nil {
 			err = saved
 		}
-		return result{report: report, text: func(p *screen.Printer) { p.Verify(report) }, exit: exitOf(report.OK), why: "dev:verify: it leaks, see above"}, err
+		return result{report: report, text: func(p *screen.Printer) { p.Verify(report) }, exit: exitOf(report.OK), why: "dev:verify: reloads leave sessions behind, see above"}, err
 	})
 }

@@ -4,14 +4,14 @@ package pgserver
 
 import (
 	"fmt"
-	"slices"
 	"syscall"
 
 	"github.com/shirou/gopsutil/v4/process"
 )
 
 // wake lets a frozen server (SIGSTOP, Ctrl+Z) go on, its processes included: a
-// stopped one hears no request to stop. Its identity was checked against
+// stopped one hears no request to stop. To one that runs the signal is nothing,
+// and a stop that is only on its way is taken back. Its identity was checked against
 // postmaster.pid right before; that it works in its data directory says that
 // the pid is still a server's.
 func wake(pm Postmaster) error {
@@ -21,10 +21,6 @@ func wake(pm Postmaster) error {
 	}
 	family, _ := p.Children() // none is an error there
 	for _, one := range append(family, p) {
-		state, err := one.Status()
-		if err != nil || !slices.Contains(state, process.Stop) {
-			continue
-		}
 		if err := syscall.Kill(int(one.Pid), syscall.SIGCONT); err != nil && one == p {
 			return fmt.Errorf("%w: let the frozen process %d go on: %w", ErrRestartFailed, pm.PID, err)
 		}
