@@ -40,7 +40,7 @@ func svelteKit(t *testing.T, url string) *app {
 	a.write(".gitignore", "node_modules\n.svelte-kit\nsrc/generated\n")
 	// prisma generate wants to download an engine that it does not use.
 	a.env = []string{"PRISMA_SCHEMA_ENGINE_BINARY=" + self(t), "DBTASKS_SOURCE=" + repository(t), "npm_config_update_notifier=false"}
-	for _, c := range [][]string{{"npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"}, {"npx", "--no-install", "prisma", "generate"}} {
+	for _, c := range [][]string{{"npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"}, {"npx", "--no-install", "svelte-kit", "sync"}, {"npx", "--no-install", "prisma", "generate"}} {
 		if out, err := a.command(c...).CombinedOutput(); err != nil {
 			why := fmt.Sprintf("the app can't be installed from npm: %v: %v: %s", c, err, out)
 			if os.Getenv("CI") != "" {
@@ -154,7 +154,7 @@ func TestARealSvelteKitAppWithPrisma7IsCheckedProvenMendedAndRun(t *testing.T) {
 	if o := a.run("dev:check"); o.code != 0 {
 		t.Errorf("dev:check after dev:init: %s", o)
 	}
-	if verdict, growth, o := a.verdict(); o.code != 0 || verdict != "does_not_leak" || growth != 0 {
+	if verdict, growth, o := a.verdict(); o.code != 0 || verdict != "does_not_leak" || growth >= 0.5 {
 		t.Errorf("dev:verify after dev:init: %s", o)
 	}
 	if o := a.run("dev:init"); o.code != 0 || strings.Contains(o.stdout, "create") || strings.Contains(o.stdout, "merge") {

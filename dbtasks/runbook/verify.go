@@ -51,7 +51,8 @@ type VerifyReload struct {
 // How the proof goes about it.
 const (
 	verifyRequests = 10               // at once after each reload, so that a pool opens what it may
-	leastGrowing   = 0.25             // sessions a reload from which it counts as growth: one in four reloads
+	mostBursts     = 6                // of them after the first reload, until the pool has opened all that it will
+	leastGrowing   = 0.5              // sessions a reload from which it counts as growth: a pool that is left behind has at least one
 	healWithin     = 14 * time.Second // node-postgres closes idle sessions after 10 s by default
 	keptFree       = 2                // slots that the proof leaves to others
 )
@@ -145,8 +146,7 @@ func (v *verification) reloads(ctx context.Context) error {
 		if err := v.reload(ctx, i+1); err != nil {
 			return err
 		}
-		failed := v.server.burst(ctx, verifyRequests)
-		n, err := v.settled(ctx)
+		n, failed, err := v.ask(ctx, i == 0)
 		if err != nil {
 			return err
 		}
@@ -169,6 +169,20 @@ func (v *verification) reloads(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// ask asks for the page many times at once, and after the first reload again
+// and again until no session comes of it any more: a pool that is still filling
+// up is no leak.
+func (v *verification) ask(ctx context.Context, fill bool) (sessions, failed int, err error) {
+	for range mostBursts {
+		failed += v.server.burst(ctx, verifyRequests)
+		before := sessions
+		if sessions, err = v.settled(ctx); err != nil || !fill || sessions == before {
+			break
+		}
+	}
+	return sessions, failed, err
 }
 
 // reload has every module evaluated again and waits until each has reported.
