@@ -68,7 +68,7 @@ func TestRecoverStopsThisProjectsLeakWhereNoBackendCanBeSignalled(t *testing.T) 
 	if err != nil || !r.OK || steps["restart"] != "skipped" || listens(port) {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if r.Stop.Gone < 2 || r.Test.Slots.Used > 6 {
+	if r.Stop.Gone < 2 || r.Test.Slots.Used > 10 { // the leak held 14 and more
 		t.Errorf("stopped %d processes, %d slots still used", r.Stop.Gone, r.Test.Slots.Used)
 	}
 	if after, err := s.Postmaster(); err != nil || after.PID != before.PID {
