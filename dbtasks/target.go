@@ -60,7 +60,7 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 	}
 	switch {
 	case !t.json:
-		res.text(p)
+		p.Whole(res.text)
 	case res.report != nil:
 		p.JSON(res.report)
 	}

@@ -50,9 +50,18 @@ func Lint(ctx context.Context) error {
 	return nil
 }
 
-// Bench runs the benchmarks.
-func Bench(ctx context.Context) error {
-	return run(ctx, nil, "go", "test", "./...", "-run=^$", "-bench=.", "-benchmem")
+// Bench measures the runbook against what people would use instead and writes
+// the README's table and charts; -only=cleanup runs one job and writes nothing.
+func Bench(ctx context.Context, only *string) error {
+	args := []string{"test", "./dbtasks/internal/bench", "-run=^$", "-benchtime=1x", "-timeout=1h"}
+	if only != nil {
+		return run(ctx, nil, "go", append(args, "-bench=^Benchmark$/^"+*only)...)
+	}
+	readme, err := filepath.Abs("README.md")
+	if err != nil {
+		return err
+	}
+	return run(ctx, []string{"DBTASKS_BENCH_WRITE=" + readme}, "go", append(args, "-bench=.")...)
 }
 
 // sqlTests are the tests of package runbook that are about the server and not
@@ -104,7 +113,8 @@ func Build(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
-	return run(ctx, []string{"GOFLAGS=-trimpath " + os.Getenv("GOFLAGS")}, "go", "tool", "mage", "-compile", out)
+	// Without cgo it starts faster and runs on every libc.
+	return run(ctx, []string{"CGO_ENABLED=0", "GOFLAGS=-trimpath " + os.Getenv("GOFLAGS")}, "go", "tool", "mage", "-compile", out)
 }
 
 func run(ctx context.Context, env []string, name string, args ...string) error {

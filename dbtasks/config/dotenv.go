@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/joho/godotenv"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // dotenv is one .env file as read.
@@ -22,7 +23,7 @@ type dotenv struct {
 }
 
 // assignment matches the start of a line that sets a variable.
-var assignment = regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*[=:]`)
+var assignment = lazyregexp.New(`^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*[=:]`)
 
 // readDotenv reads one file; a file that is not there has no values. Its error
 // is a *SettingError.
@@ -86,7 +87,7 @@ func parseDotenv(path string, text []byte) (dotenv, error) {
 	text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
 	d := dotenv{path: path, lines: map[string]int{}}
 	for i, line := range strings.Split(string(text), "\n") {
-		if m := assignment.FindStringSubmatch(line); m != nil {
+		if m := assignment().FindStringSubmatch(line); m != nil {
 			d.lines[m[1]] = i + 1
 		}
 	}

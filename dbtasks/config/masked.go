@@ -1,14 +1,15 @@
 package config
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // secretName matches the parameters whose value is a secret: password and
 // sslpassword, and what other drivers and services have.
-var secretName = regexp.MustCompile(`(?i)passw|pwd|passphrase|secret|token|api_?key`)
+var secretName = lazyregexp.New(`(?i)passw|pwd|passphrase|secret|token|api_?key`)
 
 // Masked is the URL as the user wrote it, with *** for each secret.
 func (u *URL) Masked() string { return u.rewritten("", "") }
@@ -56,7 +57,7 @@ func (u *URL) rewritten(name, value string, drop ...string) string {
 		if pair == "" || slices.Contains(drop, decoded) {
 			continue
 		}
-		if !ok || secretName.MatchString(decoded) {
+		if !ok || secretName().MatchString(decoded) {
 			pair = rawName + "=***"
 		}
 		pairs = append(pairs, pair)

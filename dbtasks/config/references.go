@@ -2,9 +2,10 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // references are the places of a .env file that refer to other variables:
@@ -38,15 +39,15 @@ const (
 
 var (
 	// The last alternative is no reference, but godotenv would take it for one.
-	referenceForm = regexp.MustCompile(`\$\{(\w+)(?:(:?-)([^{}$\n]*))?\}|\$(\w+)|\$[({]*\w+`)
-	aliasForm     = regexp.MustCompile(`\$\{` + alias + `(\d+)\}`)
-	markForm      = regexp.MustCompile(markStart + `(\d+)` + markEnd)
+	referenceForm = lazyregexp.New(`\$\{(\w+)(?:(:?-)([^{}$\n]*))?\}|\$(\w+)|\$[({]*\w+`)
+	aliasForm     = lazyregexp.New(`\$\{` + alias + `(\d+)\}`)
+	markForm      = lazyregexp.New(markStart + `(\d+)` + markEnd)
 )
 
 // replace puts an alias in place of each reference.
 func (r *references) replace(text string) string {
-	return referenceForm.ReplaceAllStringFunc(text, func(written string) string {
-		m := referenceForm.FindStringSubmatch(written)
+	return referenceForm().ReplaceAllStringFunc(text, func(written string) string {
+		m := referenceForm().FindStringSubmatch(written)
 		*r = append(*r, reference{written: written, name: m[1] + m[4], fallback: m[3], hasFallback: m[2] != ""})
 		return fmt.Sprintf("${%s%d}", alias, len(*r)-1)
 	})
@@ -63,15 +64,15 @@ func (r references) assignments() string {
 
 // restore undoes replace where godotenv did not expand.
 func (r references) restore(value string) string {
-	return aliasForm.ReplaceAllStringFunc(value, func(a string) string {
-		return r.at(aliasForm.FindStringSubmatch(a)[1]).written
+	return aliasForm().ReplaceAllStringFunc(value, func(a string) string {
+		return r.at(aliasForm().FindStringSubmatch(a)[1]).written
 	})
 }
 
 // expand replaces the marks; lookup tells a variable's value, "" for not set.
 func (r references) expand(value string, lookup func(name string) string) string {
-	return markForm.ReplaceAllStringFunc(value, func(mark string) string {
-		ref := r.at(markForm.FindStringSubmatch(mark)[1])
+	return markForm().ReplaceAllStringFunc(value, func(mark string) string {
+		ref := r.at(markForm().FindStringSubmatch(mark)[1])
 		if found := lookup(ref.name); found != "" {
 			return found
 		}

@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // The settings that name a command; the errors of this package refer to them.
@@ -32,7 +33,7 @@ type Command struct {
 }
 
 // credentials are those of a URL on a command line.
-var credentials = regexp.MustCompile(`(://[^:/@\s]*:)[^@\s]*@`)
+var credentials = lazyregexp.New(`(://[^:/@\s]*:)[^@\s]*@`)
 
 // String is Line: Env and Args hold secrets that no output must show.
 func (c Command) String() string { return c.Line }
@@ -93,7 +94,7 @@ func newCommand(root, configured, setting, script string, environ []string) (c C
 	}
 	c = Command{Dir: root, Env: environment(environ, root, name)}
 	if configured = strings.TrimSpace(configured); configured != "" {
-		c.Line, c.Args = credentials.ReplaceAllString(configured, "$1***@"), shell(configured)
+		c.Line, c.Args = credentials().ReplaceAllString(configured, "$1***@"), shell(configured)
 		return c, configured, "", nil
 	}
 	m = Manager(root)

@@ -3,7 +3,8 @@ package hostops
 import (
 	"net"
 	"net/netip"
-	"regexp"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // LocalAddress tells whether an address is this machine's own: loopback, or of
@@ -37,7 +38,7 @@ func BridgeNetwork(addr netip.Addr) bool {
 		return false
 	}
 	for _, i := range interfaces {
-		if !bridgeName.MatchString(i.Name) {
+		if !bridgeName().MatchString(i.Name) {
 			continue
 		}
 		addrs, err := i.Addrs()
@@ -58,4 +59,4 @@ func BridgeNetwork(addr netip.Addr) bool {
 // LXC, LXD and Incus, libvirt, and those of OrbStack and Docker Desktop on macOS
 // (bridge100 and up). A br-lan or bridge1 may lead to the office's network and
 // is none of them.
-var bridgeName = regexp.MustCompile(`^(?:docker(?:\d+|_gwbridge)|br-[0-9a-f]{12}|podman\d+|cni(?:\d+|-podman\d+)|lxcbr\d+|lxdbr\d+|incusbr\d+|virbr\d+|bridge1\d\d)$`)
+var bridgeName = lazyregexp.New(`^(?:docker(?:\d+|_gwbridge)|br-[0-9a-f]{12}|podman\d+|cni(?:\d+|-podman\d+)|lxcbr\d+|lxdbr\d+|incusbr\d+|virbr\d+|bridge1\d\d)$`)

@@ -2,9 +2,10 @@ package hostops
 
 import (
 	"path/filepath"
-	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // commandWidth is how many characters of a command line people get to see.
@@ -19,11 +20,11 @@ const secretValue = `("[^"]*"|'[^']*'|[^\s&"']+)`
 var (
 	// Up to the last @ of the word: a password may hold one that should have
 	// been percent-encoded.
-	secretInURL = regexp.MustCompile(`(://[^:/?#@\s]*:)\S*@`)
-	secretGiven = regexp.MustCompile(`(?i)(` + secretName + `["']?[=:]\s*)` + secretValue)
-	secretAfter = regexp.MustCompile(`(?i)((?:^|\s)--?` + secretName + `\s+)("[^"]*"|'[^']*'|[^\s-]\S*)`)
-	secretFlag  = regexp.MustCompile(`(?i)^--?` + secretName + `$`)
-	secretArg   = regexp.MustCompile(`(?is)^([\w-]*` + secretName + `=).+$`)
+	secretInURL = lazyregexp.New(`(://[^:/?#@\s]*:)\S*@`)
+	secretGiven = lazyregexp.New(`(?i)(` + secretName + `["']?[=:]\s*)` + secretValue)
+	secretAfter = lazyregexp.New(`(?i)((?:^|\s)--?` + secretName + `\s+)("[^"]*"|'[^']*'|[^\s-]\S*)`)
+	secretFlag  = lazyregexp.New(`(?i)^--?` + secretName + `$`)
+	secretArg   = lazyregexp.New(`(?is)^([\w-]*` + secretName + `=).+$`)
 )
 
 // Command is the command line for people: folders of programs and scripts left
@@ -37,10 +38,10 @@ func (p Process) Command() string {
 			before = p.Args[i-1]
 		}
 		switch {
-		case secretFlag.MatchString(before) && !strings.HasPrefix(arg, "-"):
+		case secretFlag().MatchString(before) && !strings.HasPrefix(arg, "-"):
 			arg = "***"
 		case before != "-c": // a shell's script is masked by the word
-			arg = secretArg.ReplaceAllString(arg, "$1***")
+			arg = secretArg().ReplaceAllString(arg, "$1***")
 		}
 		words = append(words, shorten(arg))
 	}
@@ -48,9 +49,9 @@ func (p Process) Command() string {
 	if text == "" {
 		text = oneLine(p.Name)
 	}
-	text = secretInURL.ReplaceAllString(text, "$1***@")
-	text = secretGiven.ReplaceAllString(text, "$1***")
-	text = secretAfter.ReplaceAllString(text, "$1***")
+	text = secretInURL().ReplaceAllString(text, "$1***@")
+	text = secretGiven().ReplaceAllString(text, "$1***")
+	text = secretAfter().ReplaceAllString(text, "$1***")
 	if runes := []rune(text); len(runes) > commandWidth {
 		text = string(runes[:commandWidth-1]) + "…"
 	}

@@ -4,72 +4,77 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
 var socketLink = []byte("socket:[")
 
 // holders maps the inodes of sockets to the processes that hold them, lowest
-// pid first, as far as this user may look, in one pass over /proc. The kernel's
-// answers take the time, a call for each descriptor: the processors share them.
+// pid first, as far as this user may look, in one pass over /proc.
 func holders(ctx context.Context, skip func(pid int) bool) (map[uint64][]int, error) {
 	pids, err := listPIDs()
 	if err != nil {
 		return nil, fmt.Errorf("look for the holders of sockets: %w", err)
 	}
-	workers := min(runtime.GOMAXPROCS(0), 8)
-	parts := make([]map[uint64][]int, workers)
-	var wg sync.WaitGroup
-	for w := range workers {
-		parts[w] = map[uint64][]int{}
-		wg.Go(func() {
-			for i := w; i < len(pids) && ctx.Err() == nil; i += workers {
-				if !skip(pids[i]) {
-					addHolder(parts[w], pids[i])
-				}
-			}
-		})
-	}
-	wg.Wait()
-	byInode := parts[0]
-	for _, part := range parts[1:] {
-		for inode, list := range part {
-			byInode[inode] = append(byInode[inode], list...)
+	byInode := map[uint64][]int{}
+	var mu sync.Mutex
+	inParallel(len(pids), func(i int) {
+		if ctx.Err() != nil || skip(pids[i]) {
+			return
 		}
-	}
+		inodes := socketsOf(pids[i])
+		mu.Lock()
+		defer mu.Unlock()
+		for _, inode := range inodes {
+			byInode[inode] = append(byInode[inode], pids[i])
+		}
+	})
 	for _, list := range byInode {
 		slices.Sort(list)
 	}
 	return byInode, ctx.Err()
 }
 
-// addHolder reads the descriptors of one process.
-func addHolder(byInode map[uint64][]int, pid int) {
-	dir, err := os.Open(procDir(pid) + "/fd")
+// socketsOf lists the inodes of one process's sockets, each once; none where it
+// is another user's, or gone.
+func socketsOf(pid int) []uint64 {
+	dir := procDir(pid) + "/fd"
+	names, err := namesIn(dir)
 	if err != nil {
-		return // another user's, or gone
+		return nil
 	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
+	var inodes []uint64
 	buf := make([]byte, 64)
 	for _, name := range names {
-		n, err := syscall.Readlink(dir.Name()+"/"+name, buf)
+		n, err := syscall.Readlink(dir+"/"+name, buf)
 		if err != nil || !bytes.HasPrefix(buf[:n], socketLink) {
 			continue
 		}
 		inode, err := strconv.ParseUint(string(bytes.TrimSuffix(buf[len(socketLink):n], []byte("]"))), 10, 64)
-		if err != nil {
-			continue
-		}
-		// One process's descriptors come in a row: a second one of the
-		// same socket finds its pid last.
-		if list := byInode[inode]; len(list) == 0 || list[len(list)-1] != pid {
-			byInode[inode] = append(list, pid)
+		if err == nil {
+			inodes = append(inodes, inode)
 		}
 	}
+	slices.Sort(inodes)
+	return slices.Compact(inodes)
+}
+
+// inParallel calls f for each of n, on a few processors: what is asked for are
+// the kernel's answers, one call each.
+func inParallel(n int, f func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 8, n) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
 }

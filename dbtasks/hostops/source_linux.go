@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -22,30 +23,31 @@ func listProcesses(ctx context.Context) ([]Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
-	list := make([]Process, 0, len(pids))
-	for _, pid := range pids {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	var list []Process
+	var firstErr error
+	var mu sync.Mutex
+	inParallel(len(pids), func(i int) {
+		p, err := look(pids[i])
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err == nil:
+			list = append(list, p)
+		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission):
+			// it ended meanwhile, or /proc is mounted with hidepid=1
+		case firstErr == nil:
+			firstErr = err // a child left out would be a child left behind
 		}
-		p, err := look(pid)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-			continue // it ended meanwhile, or /proc is mounted with hidepid=1
-		}
-		if err != nil {
-			return nil, err // a child left out would be a child left behind
-		}
-		list = append(list, p)
+	})
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	return list, nil
+	slices.SortFunc(list, func(a, b Process) int { return a.PID - b.PID })
+	return list, firstErr
 }
 
 func listPIDs() ([]int, error) {
-	dir, err := os.Open("/proc")
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
+	names, err := namesIn("/proc")
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +67,7 @@ func look(pid int) (Process, error) {
 		return p, err
 	}
 	base := procDir(pid)
-	if cmdline, err := os.ReadFile(base + "/cmdline"); err == nil {
+	if cmdline, err := readProc(base + "/cmdline"); err == nil {
 		p.Args = parseCmdline(cmdline)
 	}
 	// The folder belongs to the effective user; to root the files in it, where
@@ -85,7 +87,7 @@ func identify(pid int) (Identity, State, error) {
 }
 
 func readStat(pid int) (Process, error) {
-	text, err := os.ReadFile(procDir(pid) + "/stat")
+	text, err := readProc(procDir(pid) + "/stat")
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) { // ESRCH: it ended between open and read
 		return Process{}, errNoProcess(pid)
 	}

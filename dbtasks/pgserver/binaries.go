@@ -8,11 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // Binaries is one installation of PostgreSQL's programs.
@@ -96,14 +97,14 @@ func packagePlaces(goos string) []packagePlace {
 	}
 }
 
-var number = regexp.MustCompile(`\d+(\.\d+)?`)
+var number = lazyregexp.New(`\d+(\.\d+)?`)
 
 // newestFirst are the folders that match, sorted by the version in the path;
 // by name 9.6 would come before 15.
 func newestFirst(glob string) []string {
 	found, _ := filepath.Glob(glob)
 	version := func(dir string) float64 {
-		all := number.FindAllString(dir, -1)
+		all := number().FindAllString(dir, -1)
 		if len(all) == 0 {
 			return 0
 		}

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // inCellar is a program of a Homebrew formula, on Apple's and on Intel's prefix
 // (https://docs.brew.sh/Installation).
-var inCellar = regexp.MustCompile(`^(/opt/homebrew|/usr/local)/Cellar/(postgresql(?:@[0-9.]+)?)/`)
+var inCellar = lazyregexp.New(`^(/opt/homebrew|/usr/local)/Cellar/(postgresql(?:@[0-9.]+)?)/`)
 
 // planBrew restarts the service of the formula that the executable belongs to,
 // when launchd has that service and the data directory is the service's: the
@@ -21,7 +22,7 @@ func planBrew(pm Postmaster, s surroundings) (Restart, bool, error) {
 }
 
 func brewPlan(pm Postmaster, exe string, agents []string) (Restart, bool, error) {
-	m := inCellar.FindStringSubmatch(exe)
+	m := inCellar().FindStringSubmatch(exe)
 	if m == nil {
 		return Restart{}, false, nil
 	}

@@ -7,10 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // Container is a container whose server is reached through a port of this
@@ -170,7 +171,7 @@ func PlanContainerRestart(c Container) Restart {
 
 // inEngine is a container's cgroup: /docker/ID, docker-ID.scope,
 // libpod-ID.scope, also below kubepods.
-var inEngine = regexp.MustCompile(`(docker|libpod)(?:-payload)?[-/]([0-9a-f]{64})`)
+var inEngine = lazyregexp.New(`(docker|libpod)(?:-payload)?[-/]([0-9a-f]{64})`)
 
 // planContainer restarts the container of a server that is seen from outside:
 // one on the host's network has no forwarder. Not when we are in it ourselves.
@@ -180,7 +181,7 @@ func planContainer(_ Postmaster, s surroundings) (Restart, bool, error) {
 
 func containerPlan(cgroup, ours string) (Restart, bool, error) {
 	for _, p := range cgroupPaths(cgroup) {
-		m := inEngine.FindStringSubmatch(p)
+		m := inEngine().FindStringSubmatch(p)
 		if m == nil || strings.Contains(ours, m[2]) {
 			continue
 		}

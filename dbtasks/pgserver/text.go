@@ -1,8 +1,9 @@
 package pgserver
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // lastLines is the end of a program's output, on one line.
@@ -17,12 +18,12 @@ func lastLines(text string, n int) string {
 	return masked(strings.Join(lines, "; "))
 }
 
-var secret = regexp.MustCompile(`(://[^:/@\s]*:)[^@\s]*@|((?i:pass(?:word)?|pwd|secret|token)\s*=\s*)('[^']*'|"[^"]*"|[^\s&]+)`)
+var secret = lazyregexp.New(`(://[^:/@\s]*:)[^@\s]*@|((?i:pass(?:word)?|pwd|secret|token)\s*=\s*)('[^']*'|"[^"]*"|[^\s&]+)`)
 
 // masked hides what looks like a password in a command or in its output.
 func masked(text string) string {
-	return secret.ReplaceAllStringFunc(text, func(found string) string {
-		m := secret.FindStringSubmatch(found)
+	return secret().ReplaceAllStringFunc(text, func(found string) string {
+		m := secret().FindStringSubmatch(found)
 		if m[1] != "" {
 			return m[1] + "***@"
 		}

@@ -1,8 +1,9 @@
 package pgserver
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // Title is what the title of one of the server's processes tells, as ps shows
@@ -41,7 +42,7 @@ func ClusterPrefix(titles []string) string {
 
 // client matches the client's address in a title. The last one counts: a name
 // before it may look like one, a state behind it never does.
-var client = regexp.MustCompile(` (?:\[local\]|([^ ()]+)\(([0-9]+)\))(?: |$)`)
+var client = lazyregexp.New(` (?:\[local\]|([^ ()]+)\(([0-9]+)\))(?: |$)`)
 
 // special are the processes that have a role or database in their titles and
 // serve no ordinary client.
@@ -60,7 +61,7 @@ func ParseTitle(title, clusterPrefix string) (t Title, ok bool) {
 			return t, false
 		}
 	}
-	matches := client.FindAllStringSubmatchIndex(rest, -1)
+	matches := client().FindAllStringSubmatchIndex(rest, -1)
 	if len(matches) == 0 {
 		return t, false
 	}

@@ -9,27 +9,29 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // The calls that open a pool, in code.
 var (
-	prismaMaker = regexp.MustCompile(`\bnew\s+PrismaClient\b`)
-	poolMaker   = regexp.MustCompile(`\bnew\s+(?:pg\s*\.\s*)?Pool\b`)
-	pgImport    = regexp.MustCompile(`["']pg["']`) // in the source: other packages have a Pool, too
+	prismaMaker = lazyregexp.New(`\bnew\s+PrismaClient\b`)
+	poolMaker   = lazyregexp.New(`\bnew\s+(?:pg\s*\.\s*)?Pool\b`)
+	pgImport    = lazyregexp.New(`["']pg["']`) // in the source: other packages have a Pool, too
 )
 
 func (p Project) makesClient(text string) bool {
 	maker := prismaMaker
 	if p.Driver == NodePg {
 		maker = poolMaker
-		if !pgImport.MatchString(text) {
+		if !pgImport().MatchString(text) {
 			return false
 		}
 	}
-	return maker.MatchString(text) && maker.MatchString(code(text)) // the first is quick, the second right
+	return maker().MatchString(text) && maker().MatchString(code(text)) // the first is quick, the second right
 }
 
-var global = regexp.MustCompile(`\b(?:globalThis|global)\b`)
+var global = lazyregexp.New(`\b(?:globalThis|global)\b`)
 
 // clientSteps puts the client module where there is none. A module that makes
 // a client already stays; unless it keeps it on globalThis (whether the rest is
@@ -78,7 +80,7 @@ func (p Project) clientHome() string {
 
 // keepsClient tells whether a module has to do with an object that outlives
 // hot reload.
-func keepsClient(text string) bool { return global.MatchString(code(text)) }
+func keepsClient(text string) bool { return global().MatchString(code(text)) }
 
 // onlyClient tells whether a module makes the client and does nothing else
 // that would be lost if it were written anew: it is short and exports one thing.
@@ -90,7 +92,7 @@ func onlyClient(module, text string) bool {
 			lines++
 		}
 	}
-	return isModule(module) && lines <= 40 && len(anyExport.FindAllString(plain, 3)) <= 2 && len(exported.FindAllString(plain, 2)) <= 1 && !strings.Contains(plain, "$extends")
+	return isModule(module) && lines <= 40 && len(anyExport().FindAllString(plain, 3)) <= 2 && len(exported().FindAllString(plain, 2)) <= 1 && !strings.Contains(plain, "$extends")
 }
 
 func (p Project) clientWhy() string {
@@ -137,10 +139,10 @@ type export struct {
 }
 
 var (
-	anyExport       = regexp.MustCompile(`\bexport\b`)
-	exported        = regexp.MustCompile(`\bexport\s+(?:const|let|var)\s+(\w+)`)
-	exportedDefault = regexp.MustCompile(`\bexport\s+default\s+(\w+)`)
-	exportedList    = regexp.MustCompile(`\bexport\s*\{\s*(\w+)\s*\}`)
+	anyExport       = lazyregexp.New(`\bexport\b`)
+	exported        = lazyregexp.New(`\bexport\s+(?:const|let|var)\s+(\w+)`)
+	exportedDefault = lazyregexp.New(`\bexport\s+default\s+(\w+)`)
+	exportedList    = lazyregexp.New(`\bexport\s*\{\s*(\w+)\s*\}`)
 )
 
 // exportOf reads how a client module gives its client, so that what imports it
@@ -148,12 +150,12 @@ var (
 func (p Project) exportOf(text string) export {
 	plain := code(text)
 	e := export{Name: p.clientName()}
-	for _, form := range []*regexp.Regexp{exported, exportedList} {
-		if m := form.FindStringSubmatch(plain); m != nil && !e.Named {
+	for _, form := range []func() *regexp.Regexp{exported, exportedList} {
+		if m := form().FindStringSubmatch(plain); m != nil && !e.Named {
 			e.Name, e.Named = m[1], true
 		}
 	}
-	if m := exportedDefault.FindStringSubmatch(plain); m != nil {
+	if m := exportedDefault().FindStringSubmatch(plain); m != nil {
 		e.Default = true
 		if !e.Named && !slices.Contains([]string{"new", "await", "function", "async", "class", "globalThis", "global"}, m[1]) { // else it is an expression
 			e.Name = m[1]

@@ -10,14 +10,15 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 	"github.com/pgrunbook/pgrunbook/scripts"
 )
 
 const modulePath = "github.com/pgrunbook/pgrunbook"
 
 var (
-	moduleLine  = regexp.MustCompile(`(?m)^module .*$`)
-	replaceLine = regexp.MustCompile(`(?m)^\s*(?:replace\s+)?` + regexp.QuoteMeta(modulePath) + `(?:\s+v\S+)?\s+=>\s+(.+?)\s*$`)
+	moduleLine  = lazyregexp.New(`(?m)^module .*$`)
+	replaceLine = lazyregexp.New(`(?m)^\s*(?:replace\s+)?` + regexp.QuoteMeta(modulePath) + `(?:\s+v\S+)?\s+=>\s+(.+?)\s*$`)
 )
 
 // FindSource is the folder of this program's module: configured, else the one
@@ -49,7 +50,7 @@ func FindSource(configured, executable string) (string, error) {
 
 func isSource(dir string) bool {
 	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-	return err == nil && moduleLine.FindString(strings.ReplaceAll(string(text), "\r", "")) == "module "+modulePath
+	return err == nil && moduleLine().FindString(strings.ReplaceAll(string(text), "\r", "")) == "module "+modulePath
 }
 
 // moduleSteps puts the runbook's magefile into a module of its own, so that the
@@ -78,7 +79,7 @@ func (p Project) moduleSteps(o Options) ([]Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read what dbtasks needs: %w", err)
 	}
-	text := moduleLine.ReplaceAll(bytes.ReplaceAll(gomod, []byte("\r"), nil), []byte("module magefiles"))
+	text := moduleLine().ReplaceAll(bytes.ReplaceAll(gomod, []byte("\r"), nil), []byte("module magefiles"))
 	text = fmt.Appendf(text, "\nrequire %s v0.0.0\n\n// Not published yet: a clone on this machine.\nreplace %s => %s\n", modulePath, modulePath, modFileQuote(source))
 	mod := p.file("magefiles/go.mod", text, "the runbook's module; not published yet, so it names its folder on this machine: "+source,
 		fmt.Sprintf("tool github.com/magefile/mage\nrequire %s v0.0.0\nreplace %s => %s\n", modulePath, modulePath, modFileQuote(source)))
@@ -103,7 +104,7 @@ func (p Project) sumStep(o Options) (Step, error) {
 // that it names may be another developer's.
 func (p Project) moduleThere(have []byte, o Options) Step {
 	s := Step{Path: "magefiles/go.mod", Action: Keep, Why: "names dbtasks already"}
-	m := replaceLine.FindSubmatch(have)
+	m := replaceLine().FindSubmatch(have)
 	if m == nil {
 		return s
 	}

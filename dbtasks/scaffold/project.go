@@ -12,12 +12,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // Kind is the framework of a project.
@@ -136,7 +136,7 @@ func (p *Project) readDriver() error {
 		p.Add("pg") + ", or Prisma: README, section dev:init"}
 }
 
-var firstNumber = regexp.MustCompile(`\d+`)
+var firstNumber = lazyregexp.New(`\d+`)
 
 // prismaMajor is that of the installed client, here or in a workspace's folder
 // above, else of package.json's range; 0: can't be told.
@@ -156,16 +156,16 @@ func (p *Project) prismaMajor() int {
 			version, _ = p.pkg.version(name)
 		}
 	}
-	major, _ := strconv.Atoi(firstNumber.FindString(version))
+	major, _ := strconv.Atoi(firstNumber().FindString(version))
 	return major
 }
 
 var (
-	schemaSetting = regexp.MustCompile(`(?m)(?:^|[{,])\s*schema\s*:\s*["'](.+?)["']`)
-	generator     = regexp.MustCompile(`(?ms)^\s*generator\s+\w+\s*\{(.*?)^\s*\}`)
-	datasource    = regexp.MustCompile(`(?ms)^\s*datasource\s+\w+\s*\{(.*?)^\s*\}`)
-	provider      = regexp.MustCompile(`(?m)^\s*provider\s*=\s*"(.+?)"`)
-	output        = regexp.MustCompile(`(?m)^\s*output\s*=\s*"(.+?)"`)
+	schemaSetting = lazyregexp.New(`(?m)(?:^|[{,])\s*schema\s*:\s*["'](.+?)["']`)
+	generator     = lazyregexp.New(`(?ms)^\s*generator\s+\w+\s*\{(.*?)^\s*\}`)
+	datasource    = lazyregexp.New(`(?ms)^\s*datasource\s+\w+\s*\{(.*?)^\s*\}`)
+	provider      = lazyregexp.New(`(?m)^\s*provider\s*=\s*"(.+?)"`)
+	output        = lazyregexp.New(`(?m)^\s*output\s*=\s*"(.+?)"`)
 )
 
 // readSchema finds the generated client by the generator of the schema.
@@ -177,17 +177,17 @@ func (p *Project) readSchema() error {
 		if err != nil {
 			continue
 		}
-		if m := datasource.FindSubmatch(text); m != nil {
-			if kind := provider.FindSubmatch(m[1]); kind != nil && !strings.HasPrefix(string(kind[1]), "postgres") {
+		if m := datasource().FindSubmatch(text); m != nil {
+			if kind := provider().FindSubmatch(m[1]); kind != nil && !strings.HasPrefix(string(kind[1]), "postgres") {
 				return &ProjectError{ErrSchema, fmt.Sprintf("%s says provider = %q: dev:init is for PostgreSQL; nothing was touched.", file, kind[1]), "set provider = \"postgresql\" in " + file}
 			}
 		}
-		m := generator.FindSubmatch(text)
+		m := generator().FindSubmatch(text)
 		if m == nil || p.Schema != "" {
 			continue
 		}
 		p.Schema = file
-		kind, out := provider.FindSubmatch(m[1]), output.FindSubmatch(m[1])
+		kind, out := provider().FindSubmatch(m[1]), output().FindSubmatch(m[1])
 		switch {
 		case out != nil:
 			p.Client = slash(filepath.Join(filepath.Dir(filepath.FromSlash(file)), filepath.FromSlash(string(out[1]))))
@@ -212,7 +212,7 @@ func (p *Project) schemaFiles() []string {
 	var places []string
 	for _, file := range []string{"prisma.config.ts", "prisma.config.js", "prisma.config.mjs"} {
 		if text, err := os.ReadFile(p.path(file)); err == nil {
-			if m := schemaSetting.FindSubmatch(text); m != nil {
+			if m := schemaSetting().FindSubmatch(text); m != nil {
 				places = append(places, string(m[1]))
 			}
 		}

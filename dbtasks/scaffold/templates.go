@@ -3,6 +3,7 @@ package scaffold
 import (
 	"embed"
 	"strings"
+	"sync"
 	"text/template"
 )
 
@@ -12,7 +13,9 @@ import (
 //go:embed templates/*.tmpl templates/env.example
 var templateFiles embed.FS
 
-var templates = template.Must(template.ParseFS(templateFiles, "templates/*.tmpl"))
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.ParseFS(templateFiles, "templates/*.tmpl"))
+})
 
 // clientData is what the templates of client modules read.
 type clientData struct {
@@ -30,7 +33,7 @@ type setupData struct{ Name, Binding, Import, Close string }
 // rendered is a template's text, which is indented with tabs.
 func rendered(name string, data any) []byte {
 	var b strings.Builder
-	if err := templates.ExecuteTemplate(&b, name+".tmpl", data); err != nil {
+	if err := templates().ExecuteTemplate(&b, name+".tmpl", data); err != nil {
 		panic(err) // the templates are part of this program
 	}
 	return []byte(strings.TrimRight(b.String(), "\n") + "\n")

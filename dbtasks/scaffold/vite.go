@@ -6,6 +6,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // setting is one key of Vite's configuration.
@@ -114,12 +116,12 @@ func (p Project) configSteps(file string, settings []setting, why string) ([]Ste
 	return steps, nil
 }
 
-var configStart = regexp.MustCompile(`\bdefineConfig\s*\(\s*\{|\bexport\s+default\s*\{|\bmodule\s*\.\s*exports\s*=\s*\{`)
+var configStart = lazyregexp.New(`\bdefineConfig\s*\(\s*\{|\bexport\s+default\s*\{|\bmodule\s*\.\s*exports\s*=\s*\{`)
 
 // configObject is the literal of a configuration; false where there is none,
 // or more than one that it could be.
 func configObject(text, plain string) (object, bool) {
-	all := configStart.FindAllStringIndex(plain, 2)
+	all := configStart().FindAllStringIndex(plain, 2)
 	if len(all) != 1 {
 		return object{}, false
 	}

@@ -2,11 +2,12 @@ package scaffold
 
 import (
 	"os"
-	"regexp"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
-var setupKey = regexp.MustCompile(`\bsetupFiles\s*:`)
+var setupKey = lazyregexp.New(`\bsetupFiles\s*:`)
 
 // vitestConfig is Vitest's own configuration, which it reads instead of Vite's.
 func (p Project) vitestConfig() string {
@@ -22,7 +23,7 @@ func (p Project) vitestSetup() string {
 }
 
 func (p Project) vitestSetting() setting {
-	return setting{"test", "test: { setupFiles: ['./" + p.vitestSetup() + "'] }", setupKey}
+	return setting{"test", "test: { setupFiles: ['./" + p.vitestSetup() + "'] }", setupKey()}
 }
 
 // vitestSteps writes the setup file that closes the client, and names it in

@@ -4,6 +4,7 @@
 package screen
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -33,6 +34,13 @@ func colorful(out io.Writer) bool {
 
 // IsTerminal tells whether f is a terminal that understands escape sequences.
 func IsTerminal(f *os.File) bool { return os.Getenv("TERM") != "dumb" && term.IsTerminal(f.Fd()) }
+
+// Whole prints with one write what text prints in many.
+func (p *Printer) Whole(text func(*Printer)) {
+	var page bytes.Buffer
+	text(&Printer{out: &page, color: p.color})
+	_, _ = p.out.Write(page.Bytes())
+}
 
 func (p *Printer) line(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
 
