@@ -1,0 +1,117 @@
+//go:build unix
+
+package bench
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+)
+
+// watched is one program that watches the server for a while.
+type watched struct {
+	name string
+	command
+	terminal bool
+
+	cpu    float64 // seconds, with what it started and waited for
+	memory int64   // its largest resident set, bytes
+}
+
+// watch runs it for the time and ends it.
+func (w *watched) watch(b *testing.B, during time.Duration) {
+	cmd := w.prepare(context.Background())
+	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
+	if w.terminal {
+		screen, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 40, Cols: 120})
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		defer screen.Close()
+		go func() { _, _ = io.Copy(io.Discard, screen) }()
+	} else if err := cmd.Start(); err != nil {
+		b.Error(err)
+		return
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		b.Errorf("%s ended before its time: %s", w.name, cmd.ProcessState)
+		return
+	case <-time.After(during):
+	}
+	_ = cmd.Process.Signal(os.Interrupt)
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		_ = cmd.Process.Kill()
+		<-ended
+	}
+	w.cpu = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		w.memory = int64(usage.Maxrss) << 10
+	}
+}
+
+// monitors run side by side for a minute, once a second, against 100 sessions;
+// what counts is the processor time.
+func monitors(b *testing.B) {
+	const during = time.Minute
+	p := newPlace(b, 150)
+	leak := pgtest.StartLeak(b, pgtest.LeakOptions{URL: p.url, Sessions: 100})
+	defer leak.Stop()
+	env := p.shellEnv(b)
+	count := `"$PSQL" "$URL" -XAt -c 'SELECT state, count(*) FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1'`
+	lines := &watched{name: "db:monitor, a line each", command: command{args: []string{binary(b), "db:monitor", "-every=1s"}, dir: p.project}}
+	live := &watched{name: "db:monitor, the live screen", command: command{args: []string{binary(b), "db:monitor", "-every=1s"}, dir: p.project}, terminal: true}
+	psql := &watched{name: "watch -n1 psql", command: command{args: []string{installed(b, "watch"), "-t", "-n1", count}, dir: p.project, env: env}, terminal: true}
+	all := []*watched{lines, live, psql}
+	activity := &watched{name: "pg_activity", terminal: true}
+	if path, err := exec.LookPath("pg_activity"); err == nil {
+		activity.command = command{args: []string{path, "--refresh", "1", "--no-inst-info", "--no-sys-info", p.AdminURL("postgres")}, dir: p.project}
+		all = append(all, activity)
+	} else {
+		b.Log("pg_activity is not installed")
+	}
+	if p.admin == nil {
+		p.admin = p.Admin("postgres")
+	}
+	var running sync.WaitGroup
+	for _, w := range all {
+		running.Go(func() { w.watch(b, during) })
+	}
+	pgtest.Eventually(b, 10*time.Second, "both monitors are logged in, each once", func() bool { return pgtest.Count(b, p.admin, "a.application_name = 'dbtasks'") == 2 })
+	running.Wait()
+	if b.Failed() {
+		return
+	}
+	for _, m := range []struct {
+		ours, theirs *watched
+		aim, lost    float64
+	}{{lines, psql, 1.0 / 20, 0.1}, {live, psql, 1.0 / 20, 0.5}, {lines, activity, 0.2, 0.2}, {live, activity, 0.2, 0.3}} {
+		if m.theirs.args == nil {
+			continue
+		}
+		name := "monitor/" + map[*watched]string{lines: "lines", live: "live"}[m.ours] + "/" + map[*watched]string{psql: "watch", activity: "pg_activity"}[m.theirs]
+		value := func(w *watched) side { return side{w.name, func(*testing.B) float64 { return w.cpu }} }
+		b.Run(name, func(b *testing.B) {
+			r := measure(b, pair{name: name, job: "watch 100 sessions for a minute, once a second: processor time", rounds: 1, ours: value(m.ours), theirs: value(m.theirs), aim: m.aim, lost: m.lost,
+				note: func() string { return "memory " + megabytes(m.ours.memory) + " and " + megabytes(m.theirs.memory) }})
+			record(r)
+		})
+	}
+}
+
+func megabytes(n int64) string { return strconv.FormatInt(n>>20, 10) + " MB" }
