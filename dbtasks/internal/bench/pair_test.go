@@ -34,7 +34,6 @@ type pair struct {
 	// floor is what nobody can be faster than: the server's or the kernel's own
 	// time for the job. Optional.
 	floor *side
-	unit  string  // of the cost; "" is seconds
 	aim   float64 // the ratio that was aimed at
 	// lost is the ratio from which a gain counts as lost and the benchmark
 	// fails: what was reached, and room for noise.
