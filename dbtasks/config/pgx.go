@@ -96,6 +96,14 @@ func (u *URL) As(role, host string, port int) *URL {
 	return &other
 }
 
+// Console is the same login at the console of a PgBouncer on these hosts: the
+// database "pgbouncer", which speaks the simple protocol only.
+func (u *URL) Console() *URL {
+	other := *u
+	other.Database, other.PgBouncer, other.Options, other.Limit = "pgbouncer", true, "", 1
+	return &other
+}
+
 // keywords are the settings for pgx. Each that the environment (PGHOST,
 // PGSSLMODE, …) or a file in ~/.postgresql could fill in is given, so that the
 // URL alone decides; only without a password PGPASSWORD and ~/.pgpass are

@@ -21,6 +21,7 @@ type Listener struct {
 type Connection struct {
 	Local, Remote netip.AddrPort // v4-mapped addresses unmapped
 	PID           int            // 0: hidden from this user
+	UID           int            // the socket's owner, known even where the process is hidden; -1: unknown
 }
 
 // Sockets is every TCP and Unix socket of this machine at one moment, with the
@@ -90,7 +91,7 @@ func (s *Sockets) Connections(port int) []Connection {
 	for _, t := range s.tcp {
 		if !t.listening && int(t.remote.Port()) == port {
 			for _, pid := range s.pids(t) {
-				list = append(list, Connection{t.local, t.remote, pid})
+				list = append(list, Connection{t.local, t.remote, pid, t.uid})
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -38,7 +39,9 @@ const (
 	CauseRoleLimit         Cause = "role_limit"
 	CauseDatabaseLimit     Cause = "database_limit"
 	CausePoolerLimit       Cause = "pooler_limit"
-	CausePoolerRefused     Cause = "pooler_refused" // a pooler's own refusal other than for want of slots
+	CausePoolerDisabled    Cause = "pooler_disabled" // DISABLE on PgBouncer's console
+	CausePoolerPaused      Cause = "pooler_paused"   // PAUSE or KILL on it: no wording tells this, only its console does
+	CausePoolerRefused     Cause = "pooler_refused"  // a pooler's own refusal for another reason
 	CauseNotPostgres       Cause = "not_postgres"
 	CauseSessionLost       Cause = "session_lost" // cut, by a crash, a restart or the network
 	CausePoolTimeout       Cause = "pool_timeout" // our own pool had no session to give
@@ -146,7 +149,7 @@ func causeOfPgError(pg *pgconn.PgError) Cause {
 			return CauseDatabaseLimit
 		case pg.Routine == "InitPostgres", has("remaining connection slots"):
 			return CauseReservedOnly
-		case pooler && !has("too many clients"):
+		case pooler && causeOfPooler(text) == CausePoolerLimit:
 			return CausePoolerLimit
 		}
 		return CauseSlotsFull
@@ -191,26 +194,45 @@ func causeOfPgError(pg *pgconn.PgError) Cause {
 	return CauseUnknown
 }
 
-// causeOfPooler reads what PgBouncer answers with SQLSTATE 08P01 or none,
-// whether it is its own refusal or the server's that it passes on.
+// poolerLimits are parts of what poolers say when they have reached limits of
+// their own. PgBouncer's by the setting's name: the first two have been there since before
+// 1.12 and were met on 1.18 (with SQLSTATE 08P01, later 53300), the others came
+// with 1.24. Supavisor's and Odyssey's are as users report them and the source
+// has them; neither was run here.
+var poolerLimits = []string{
+	"(max_client_conn)", "query_wait_timeout", "(max_db_client_connections)", "(max_user_client_connections)",
+	"max client connections reached", "maxclientsinsessionmode", "max clients reached", // Supavisor
+	"(global client_max", // Odyssey
+}
+
+// causeOfPooler reads what a pooler answers with a SQLSTATE that tells nothing
+// (08P01, XX000), whether it is its own refusal or the server's that it passes
+// on; PgBouncer puts "server login failed: " or "server login has been failing,
+// cached error: " before those, or nothing.
 func causeOfPooler(text string) Cause {
+	has := func(part string) bool { return strings.Contains(text, part) }
 	switch {
-	case strings.Contains(text, "no more connections allowed"), strings.Contains(text, "query_wait_timeout"), strings.Contains(text, "max_client_conn"),
-		strings.Contains(text, "max_user_connections"), strings.Contains(text, "max_db_connections"), strings.Contains(text, "max_db_client_connections"), strings.Contains(text, "max_user_client_connections"):
+	case slices.ContainsFunc(poolerLimits, has):
 		return CausePoolerLimit
-	case strings.Contains(text, "too many clients"):
+	case has("too many clients"):
 		return CauseSlotsFull
-	case strings.Contains(text, "remaining connection slots"):
+	case has("remaining connection slots"):
 		return CauseReservedOnly
-	case strings.Contains(text, "too many connections for role"):
+	case has("too many connections for role"):
 		return CauseRoleLimit
-	case strings.Contains(text, "too many connections for database"):
+	case has("too many connections for database"):
 		return CauseDatabaseLimit
-	case strings.Contains(text, "no such database"), strings.Contains(text, "no such user"):
+	case has("no such database"), has(`database "`) && has("does not exist"):
 		return CauseNoSuchDatabase
-	case strings.Contains(text, "password authentication failed"), strings.Contains(text, "auth"):
+	case has(`database "`) && has("is disabled"), has("database does not allow connections"): // the latter up to 1.15
+		return CausePoolerDisabled
+	case has("no such user"), has("authentication failed"):
 		return CauseAuthFailed
-	case strings.Contains(text, "connect failed"), strings.Contains(text, "server conn crashed"), strings.Contains(text, "server login"):
+	case has("the database system is starting up"):
+		return CauseStartingUp
+	case has("the database system is shutting down"):
+		return CauseShuttingDown
+	case has("connect failed"), has("cannot connect to server"), has("server conn crashed"), has("server login"):
 		return CauseConnectionRefused
 	}
 	return CausePoolerRefused

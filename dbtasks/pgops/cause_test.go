@@ -29,6 +29,17 @@ func TestTheFiveKindsOf53300AreToldApart(t *testing.T) {
 		{"53300", "no more connections allowed (max_client_conn)", "", CausePoolerLimit},
 		{"08P01", "query_wait_timeout", "", CausePoolerLimit},
 		{"08P01", "server login failed: FATAL sorry, too many clients already", "", CauseSlotsFull},
+		{"08P01", "server login has been failing, cached error: FATAL: sorry, too many clients already (server_login_retry)", "", CauseSlotsFull},
+		{"53300", "tut mir leid, schon zu viele Clients", "", CauseSlotsFull}, // passed on by a pooler
+		{"53300", "client connections exceeded (max_user_client_connections)", "", CausePoolerLimit},
+		{"XX000", "MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to pool_size", "", CausePoolerLimit},
+		{"53300", "odyssey: c123: too many tcp connections (global client_max 100)", "", CausePoolerLimit},
+		{"58000", "could not get connection from the pool - AllServersDown", "", CausePoolerRefused}, // PgCat: for whatever reason
+		{"08P01", `database "shop" is disabled`, "", CausePoolerDisabled},
+		{"08P01", "database does not allow connections: shop", "", CausePoolerDisabled},
+		{"08P01", "SASL authentication failed", "", CauseAuthFailed},
+		{"08P01", "no such database: shop", "", CauseNoSuchDatabase},
+		{"08P01", "unsupported startup parameter: search_path", "", CausePoolerRefused},
 		{"57P03", "the database system is starting up", "ProcessStartupPacket", CauseStartingUp},
 		{"57P03", "the database system is shutting down", "ProcessStartupPacket", CauseShuttingDown},
 		{"57P03", "the database system is in recovery mode", "ProcessStartupPacket", CauseInRecovery},

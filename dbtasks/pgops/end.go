@@ -17,6 +17,7 @@ type EndOptions struct {
 	Dry      bool          // say what would be ended, signal nobody
 	OnlyRole string        // only sessions of this role; empty: of any role
 	Spare    []int         // backends to leave alone, by pid
+	Pooled   []int         // backends that a pooler holds for its clients, by pid: left alone unless Force
 	Only     []SessionID   // nothing but these; nil: no such restriction
 }
 
@@ -40,6 +41,7 @@ const (
 	VerdictTool      Verdict = "another run of dbtasks"
 	VerdictOtherRole Verdict = "another role"
 	VerdictSpared    Verdict = "used by this project"
+	VerdictPooled    Verdict = "held by a connection pooler for its clients"
 	VerdictRefused   Verdict = "not permitted" // this role may not end that role's sessions
 )
 
@@ -58,7 +60,8 @@ type Judged struct {
 // that aborts the statement for all.
 //
 // $1 database, $2 force, $3 idle in ms, $4 dry, $5 only role or empty,
-// $6 pids to spare, $7/$8 pids and starts that alone may be ended, or NULL.
+// $6 pids to spare, $7/$8 pids and starts that alone may be ended, or NULL,
+// $9 pids of a pooler.
 const endSQL = `
 WITH seen AS MATERIALIZED (
 	SELECT a.*, a.backend_type IS NULL AS hidden,
@@ -76,6 +79,7 @@ WITH seen AS MATERIALIZED (
 		WHEN $5::text <> '' AND a.usename IS DISTINCT FROM $5::text THEN 'another role'
 		WHEN a.application_name = '` + ApplicationName + `' THEN 'another run of dbtasks'
 		WHEN a.pid = ANY ($6::int[]) THEN 'used by this project'
+		WHEN NOT $2::bool AND a.pid = ANY ($9::int[]) THEN '` + string(VerdictPooled) + `'
 		WHEN NOT $2::bool AND coalesce(a.state, 'disabled') = 'disabled' THEN 'state hidden from this role'
 		WHEN NOT $2::bool AND a.state LIKE 'idle in transaction%' THEN 'idle in transaction'
 		WHEN NOT $2::bool AND a.state <> 'idle' THEN 'active'
@@ -115,12 +119,8 @@ func End(ctx context.Context, conn *pgx.Conn, o EndOptions) (EndResult, error) {
 			onlyPIDs, onlyStarts = append(onlyPIDs, int32(id.PID)), append(onlyStarts, id.BackendStart)
 		}
 	}
-	spare := make([]int32, 0, len(o.Spare))
-	for _, pid := range o.Spare {
-		spare = append(spare, int32(pid))
-	}
 	rows, err := conn.Query(ctx, endSQL, execMode(conn),
-		o.Database, o.Force, o.Idle.Milliseconds(), o.Dry, o.OnlyRole, spare, onlyPIDs, onlyStarts)
+		o.Database, o.Force, o.Idle.Milliseconds(), o.Dry, o.OnlyRole, int4s(o.Spare), onlyPIDs, onlyStarts, int4s(o.Pooled))
 	if err != nil {
 		return res, fmt.Errorf("end sessions: %w", err)
 	}
@@ -143,6 +143,15 @@ func End(ctx context.Context, conn *pgx.Conn, o EndOptions) (EndResult, error) {
 	}
 	res.Ended, res.LeftOver, err = AwaitGone(ctx, conn, waiting)
 	return res, err
+}
+
+// int4s is never nil, which would be NULL.
+func int4s(list []int) []int32 {
+	out := make([]int32, 0, len(list))
+	for _, n := range list {
+		out = append(out, int32(n))
+	}
+	return out
 }
 
 // goneTimeout is how long End waits for signalled sessions to be gone. The
@@ -181,12 +190,12 @@ func AwaitGone(ctx context.Context, conn *pgx.Conn, sessions []Session) (gone, l
 }
 
 func presentOf(ctx context.Context, conn *pgx.Conn, sessions []Session) (map[int]*time.Time, error) {
-	pids := make([]int32, len(sessions))
+	pids := make([]int, len(sessions))
 	for i, s := range sessions {
-		pids[i] = int32(s.PID)
+		pids[i] = s.PID
 	}
 	rows, err := conn.Query(ctx, `SELECT a.pid, a.backend_start FROM pg_catalog.pg_stat_activity a WHERE a.pid = ANY ($1::int[])`,
-		execMode(conn), pids)
+		execMode(conn), int4s(pids))
 	if err != nil {
 		return nil, fmt.Errorf("look for ended sessions: %w", err)
 	}

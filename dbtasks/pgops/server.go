@@ -38,8 +38,9 @@ type Server struct {
 	InRecovery    bool
 	DataDirectory string // "" unless the role may read it (superuser, pg_read_all_settings)
 	BackendPID    int
-	ServerAddr    netip.Addr // inet_server_addr: invalid over a Unix socket
-	ServerPort    int
+	ServerAddr    netip.Addr    // inet_server_addr: invalid over a Unix socket
+	ServerPort    int           // inet_server_port; 0 over a Unix socket
+	Port          int           // the setting, which names the Unix socket
 	ClientPort    int           // our own port as the server sees it, -1 over a Unix socket
 	Started       time.Time     // pg_postmaster_start_time
 	Latency       time.Duration // of this one query, there and back
@@ -63,13 +64,14 @@ func Ask(ctx context.Context, conn *pgx.Conn) (Server, error) {
 			CASE WHEN pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE') THEN pg_catalog.current_setting('data_directory') ELSE '' END,
 			pg_catalog.pg_backend_pid(),
 			pg_catalog.host(pg_catalog.inet_server_addr()), coalesce(pg_catalog.inet_server_port(), 0),
+			pg_catalog.current_setting('port')::int,
 			coalesce(pg_catalog.inet_client_port(), -1),
 			pg_catalog.pg_postmaster_start_time()
 		FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
 		WHERE r.rolname = current_user AND d.datname = pg_catalog.current_database()`, execMode(conn)).Scan(
 		&s.Version, &s.VersionNum, &s.Role, &s.Superuser, &s.RoleLimit, &s.Database, &s.DatabaseLimit,
 		&s.Slots.Max, &s.Slots.SuperuserReserved, &s.Slots.Reserved, &s.Slots.Used, &s.InRecovery,
-		&s.DataDirectory, &s.BackendPID, &addr, &s.ServerPort, &s.ClientPort, &s.Started)
+		&s.DataDirectory, &s.BackendPID, &addr, &s.ServerPort, &s.Port, &s.ClientPort, &s.Started)
 	if err != nil {
 		return Server{}, fmt.Errorf("ask the server about itself: %w", err)
 	}

@@ -49,7 +49,8 @@ type access struct {
 	server  pgops.Server
 	target  *Target // nil until somebody looked for the listener
 	route   Route
-	freed   int // backends that were sent SIGTERM to get in
+	freed   int  // backends that were sent SIGTERM to get in
+	pooled  bool // through a connection pooler: the next statement may run in another backend
 	release func()
 }
 
@@ -81,7 +82,7 @@ func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, loginFailure(deps, url, err)
+		return nil, behindPooler(ctx, deps, url, loginFailure(deps, url, err))
 	}
 	if err := checkLimit(deps, a.server); err != nil {
 		a.release()
@@ -97,11 +98,27 @@ const doorTimeout = 5 * time.Second
 // locate finds the listener, once, among sockets that were just read.
 func (a *access) locate(ctx context.Context, deps *Deps, sockets *hostops.Sockets) *Target {
 	if a.target == nil {
-		t := locateIn(ctx, sockets, deps.Pool.URL())
-		t.prove(a.server)
-		a.target = &t
+		a.see(locateIn(ctx, sockets, deps.Pool.URL()))
 	}
 	return a.target
+}
+
+// see takes a target over, with what the session adds to it.
+func (a *access) see(t Target) {
+	t.prove(a.server)
+	t.behind = a.behind()
+	a.target = &t
+}
+
+// behind is the port of the server behind a pooler; 0 without one.
+func (a *access) behind() int {
+	switch {
+	case !a.pooled:
+		return 0
+	case a.server.ServerPort > 0:
+		return a.server.ServerPort
+	}
+	return a.server.Port
 }
 
 // openURL is the first rung: the pool's session. Where the target was located
@@ -121,10 +138,9 @@ func openURL(ctx context.Context, deps *Deps, target *Target) (*access, error) {
 		c.Release()
 		return nil, err
 	}
+	a.pooled = pgops.Pooled(a.conn, a.server)
 	if target != nil {
-		t := *target
-		t.prove(a.server)
-		a.target = &t
+		a.see(*target)
 	}
 	return a, nil
 }
@@ -179,6 +195,11 @@ func openWithoutSlot(ctx context.Context, deps *Deps, target Target, o openOptio
 	}
 	f := loginFailure(deps, deps.Pool.URL(), refused)
 	f.Details = append(f.Details, tried...)
+	if l := target.Listener; cause == pgops.CausePoolerLimit || l != nil && l.Kind == hostops.Pooler {
+		f.Next = "set DIRECT_URL in .env to the server behind the pooler, then: " + deps.Command(o.caller)
+		nameHolders(ctx, deps, target.Port, f)
+		return nil, f
+	}
 	f.Next = "restart PostgreSQL your way, or ask whoever may: " + deps.Command("dev:recover -dry") + " shows what this tool could do"
 	if nameHolders(ctx, deps, target.Port, f) {
 		f.Next = deps.Command("dev:recover") // stops this project's processes, which gives their slots back

@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -54,7 +55,8 @@ type CleanupReport struct {
 	Usable    int             `json:"usable"`
 	Free      int             `json:"free"`
 	ElapsedMS int64           `json:"elapsed_ms"`
-	Next      string          `json:"next,omitempty"` // the command that goes on from here, where something is left to do
+	Notes     []string        `json:"notes,omitempty"` // what a pooler changes
+	Next      string          `json:"next,omitempty"`  // the command that goes on from here, where something is left to do
 }
 
 // Cleanup ends sessions of the URL's database in one statement and waits until
@@ -144,7 +146,7 @@ func (r *CleanupReport) next(deps *Deps) string {
 		return deps.Command("dev:recover -restart=always")
 	case len(r.Refused) > 0:
 		return "set DBTASKS_ADMIN_URL in .env to a superuser's URL, then: " + deps.Command("db:cleanup")
-	case len(r.CameBack) > 0:
+	case slices.ContainsFunc(r.BackBy, func(s Source) bool { return !s.Pooler }):
 		return deps.Command("dev:stop")
 	case r.Free == 0:
 		return deps.Command("db:cleanup -force")
@@ -171,23 +173,48 @@ func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, e
 	if err != nil {
 		return CleanupReport{}, err
 	}
+	if a.pooled || h.poolerPossible(ctx, deps) {
+		h.bouncer = h.askBouncer(ctx, deps)
+	}
 	r := newCleanupReport(*a.locate(ctx, deps, h.sockets), a.route, o)
 	r.Freed = a.freed
 	if end.OnlyRole, err = r.Target.permit(deps, o.Caller, o.Remote); err != nil {
 		return r, err
 	}
 	var chosen []pgops.Session
-	clients := backendClients(h.sockets, r.Target.Port, all)
+	clients := backendClients(h, r.Target.clientsPort(), all)
 	if o.Spare == SpareProject {
 		end.Spare = ofThisProject(h, deps.Config.Root, clients)
 	}
+	end.Pooled = h.inUse(all, clients)
+	spared := end.Spare
+	if !o.Force {
+		spared = append(slices.Clone(spared), end.Pooled...)
+	}
 	for _, j := range dry.Judged {
-		if j.Verdict == pgops.VerdictEnd && !slices.Contains(end.Spare, j.PID) && (end.OnlyRole == "" || j.Role == end.OnlyRole) {
+		if j.Verdict == pgops.VerdictEnd && !slices.Contains(spared, j.PID) && (end.OnlyRole == "" || j.Role == end.OnlyRole) {
 			chosen = append(chosen, j.Session)
 		}
 	}
-	r.Holders = sources(h, deps.Config.Root, r.Target.Port, chosen, clients)
+	r.Holders = sources(h, deps.Config.Root, r.Target.clientsPort(), chosen, clients)
+	r.note(a, h.bouncer)
 	return r, nil
+}
+
+// note says what a pooler changes about a cleanup.
+func (r *CleanupReport) note(a *access, b *Bouncer) {
+	if a.pooled {
+		name := "a connection pooler"
+		if b != nil {
+			name = b.Name()
+		}
+		r.Notes = append(r.Notes, fmt.Sprintf("DATABASE_URL leads to %s, and so did this cleanup: it sees and ends the server's sessions, but gets in only while the pooler lets it, and never through the server's reserved slots; DIRECT_URL to the server itself does", name))
+	}
+	for _, s := range r.Holders {
+		if s.Pooler {
+			r.Notes = append(r.Notes, fmt.Sprintf("%d of the sessions are %s's own: its clients stay connected, and it opens new ones when they need them", s.Count, s.Name()))
+		}
+	}
 }
 
 // warnHolders names the running processes whose sessions are about to end, and
@@ -201,6 +228,8 @@ func warnHolders(deps *Deps, holders []Source) {
 			return
 		}
 		switch {
+		case s.Pooler:
+			deps.progress("  held by %s: %d; it opens new ones when its clients need them", s.Name(), s.Count)
 		case s.PID == 0:
 			deps.progress("  held by %s: %d", s.Name(), s.Count)
 		case s.Stopped:
@@ -250,7 +279,10 @@ func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since
 		if err != nil {
 			return err
 		}
-		r.BackBy = sources(h, deps.Config.Root, r.Target.Port, r.CameBack, backendClients(h.sockets, r.Target.Port, r.CameBack))
+		if a.pooled || h.poolerPossible(ctx, deps) {
+			h.bouncer = h.askBouncer(ctx, deps)
+		}
+		r.BackBy = sources(h, deps.Config.Root, r.Target.clientsPort(), r.CameBack, backendClients(h, r.Target.clientsPort(), r.CameBack))
 	}
 	sample, err := pgops.TakeSample(ctx, a.conn, r.Target.Database)
 	if err != nil {

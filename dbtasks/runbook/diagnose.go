@@ -130,6 +130,8 @@ func explain(deps *Deps, url *config.URL, cause pgops.Cause) (message, next stri
 	case pgops.CausePoolerLimit:
 		return fmt.Sprintf("The connection pooler at %s has reached its own limit; PostgreSQL behind it may have free slots.", at),
 			"raise max_client_conn of the pooler, or set DIRECT_URL to the server itself"
+	case pgops.CausePoolerDisabled:
+		return fmt.Sprintf("The connection pooler at %s refuses logins to database %q: it was disabled there.", at, url.Database), consoleCommand(url, "ENABLE")
 	case pgops.CausePoolerRefused:
 		return fmt.Sprintf("The connection pooler at %s refused the login.", at), "add pgbouncer=true to " + origin(url) + ", or set DIRECT_URL to the server itself"
 	case pgops.CauseNotPostgres:

@@ -16,15 +16,19 @@ import (
 // backendClients maps the backends of sessions to the pids of the local
 // processes at their other ends. Sessions of other machines, of containers and
 // of other users' processes are not in the map: their holders can't be told
-// from here.
-func backendClients(sockets *hostops.Sockets, port int, sessions []pgops.Session) map[int][]int {
+// from here. But what another user with one pooler holds, and what PgBouncer's
+// console says is its own, is the pooler's.
+func backendClients(h host, port int, sessions []pgops.Session) map[int][]int {
 	byClient := map[netip.AddrPort][]int{}
-	for _, c := range sockets.Connections(port) {
+	for _, c := range h.sockets.Connections(port) {
+		if c.PID == 0 && c.UID >= 0 {
+			c.PID = h.poolers[c.UID]
+		}
 		if c.PID != 0 {
 			byClient[c.Local] = append(byClient[c.Local], c.PID)
 		}
 	}
-	clients := sockets.UnixClients(port) // by the pids of all that serve the socket
+	clients := h.sockets.UnixClients(port) // by the pids of all that serve the socket
 	for _, s := range sessions {
 		if s.ClientPort < 0 {
 			continue
@@ -34,6 +38,11 @@ func backendClients(sockets *hostops.Sockets, port int, sessions []pgops.Session
 			if pids := byClient[netip.AddrPortFrom(addr.Unmap(), uint16(s.ClientPort))]; len(pids) > 0 {
 				clients[s.PID] = pids
 			}
+		}
+	}
+	for _, s := range sessions {
+		if _, ok := h.bouncer.server(s); ok && h.bouncer.PID != 0 {
+			clients[s.PID] = []int{h.bouncer.PID}
 		}
 	}
 	return clients

@@ -33,6 +33,7 @@ type MonitorSample struct {
 	PerMinute *float64 `json:"per_minute,omitempty"`
 	FullInMS  int64    `json:"full_in_ms,omitempty"`
 	Holders   string   `json:"holders,omitempty"` // with Once: who holds the slots, when more than half are taken
+	Bouncer   *Bouncer `json:"pgbouncer,omitempty"`
 }
 
 // MonitorReport is the whole run.

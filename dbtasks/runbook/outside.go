@@ -31,7 +31,11 @@ func whoWithoutSession(ctx context.Context, deps *Deps, refusal *Failure) (WhoRe
 		return WhoReport{}, refusal
 	}
 	r := WhoReport{OK: true, Target: target, Route: RouteOutside, Sessions: []WhoSession{}, Refusal: refusal.Message}
+	if pgops.Cause(refusal.Code) == pgops.CausePoolerLimit {
+		h.bouncer = h.askBouncer(ctx, deps)
+	}
 	r.fill(h, deps.Config.Root, sessions)
+	r.addBouncer(h, deps)
 	return r, nil
 }
 

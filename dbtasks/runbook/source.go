@@ -31,10 +31,13 @@ type Source struct {
 	Addr         string    `json:"addr,omitempty"` // of the client; empty: Unix socket, or hidden
 	Count        int       `json:"count"`
 	Idle         int       `json:"idle"`
-	LastMinute   int       `json:"last_minute"` // of Count, opened within the last minute
-	OldestMS     int64     `json:"oldest_ms"`   // since the oldest was opened; 0: hidden
-	Pools        int       `json:"pools"`       // separate pools within the process, by the times of their sessions
-	LeftBehind   int       `json:"left_behind"` // idle sessions of all pools but the newest: left by reloads
+	LastMinute   int       `json:"last_minute"`          // of Count, opened within the last minute
+	OldestMS     int64     `json:"oldest_ms"`            // since the oldest was opened; 0: hidden
+	Pools        int       `json:"pools"`                // separate pools within the process, by the times of their sessions
+	LeftBehind   int       `json:"left_behind"`          // idle sessions of all pools but the newest: left by reloads
+	Pooler       bool      `json:"pooler"`               // a connection pooler, which holds them for clients of its own
+	Clients      int       `json:"clients,omitempty"`    // of the pooler
+	ClientsOf    []string  `json:"clients_of,omitempty"` // the local processes that hold most of these
 
 	Members []pgops.SessionID `json:"-"` // the sessions
 }
@@ -59,6 +62,7 @@ func sources(h host, root string, port int, sessions []pgops.Session, clients ma
 		src.Dead = strings.HasSuffix(key, "\x00dead")
 		if pid := pids[key]; pid != 0 {
 			src.describe(h.table, pid, h.ports[pid], root)
+			src.describePooler(h)
 		}
 		list = append(list, src)
 	}
@@ -173,7 +177,14 @@ func (s Source) Name() string {
 	if s.Stopped {
 		parts = append(parts, "stopped")
 	}
-	return fmt.Sprintf("%s (%s)", s.Command, strings.Join(parts, ", "))
+	name := fmt.Sprintf("%s (%s)", s.Command, strings.Join(parts, ", "))
+	if s.Pooler {
+		name += fmt.Sprintf(" for %d clients", s.Clients)
+		if len(s.ClientsOf) > 0 {
+			name += " of " + strings.Join(s.ClientsOf, ", ")
+		}
+	}
+	return name
 }
 
 // tilde shortens the user's home folder as shells do.

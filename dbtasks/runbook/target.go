@@ -39,6 +39,16 @@ type Target struct {
 	// and not just this machine's loopback.
 	Addresses []string `json:"addresses,omitempty"`
 	hidden    bool     // something listens on this very machine, and whose it is can't be told
+	// behind is the server's own port where a pooler listens on Port; 0: none does.
+	behind int
+}
+
+// clientsPort is the port that the server's clients are connected to.
+func (t Target) clientsPort() int {
+	if t.behind != 0 {
+		return t.behind
+	}
+	return t.Port
 }
 
 // Listener is the process behind the URL's host and port.

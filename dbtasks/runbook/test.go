@@ -19,7 +19,8 @@ type TestReport struct {
 	Target    Place       `json:"target"`
 	Route     Route       `json:"route"`
 	Version   string      `json:"version"`
-	Pooler    bool        `json:"pooler"`     // the login went through a connection pooler
+	Pooler    bool        `json:"pooler"` // the login went through a connection pooler
+	Bouncer   *Bouncer    `json:"pgbouncer,omitempty"`
 	LoginMS   float64     `json:"login_ms"`   // from the call to the session: name, TCP, TLS, password
 	LatencyMS float64     `json:"latency_ms"` // one query, there and back
 	Slots     pgops.Slots `json:"slots"`
@@ -59,7 +60,7 @@ func Test(ctx context.Context, deps *Deps, o TestOptions) (TestReport, error) {
 		return err
 	})
 	if err != nil {
-		f := loginFailure(deps, url, err)
+		f := behindPooler(ctx, deps, url, loginFailure(deps, url, err))
 		if pgops.CauseOf(err).NoSlot() {
 			nameHolders(ctx, deps, int(url.Hosts[0].Port), f)
 		}
@@ -116,7 +117,13 @@ func testURL(ctx context.Context, deps *Deps, url *config.URL) (TestReport, erro
 	r.Version, r.Pooler, r.Recovery = server.Version, pgops.Pooled(s.conn, server), server.InRecovery
 	r.LatencyMS = milliseconds(server.Latency)
 	r.Slots, r.Usable, r.Free = server.Slots, server.Slots.Usable(), server.Slots.Free()
-	r.Holders = whenCrowded(ctx, deps, s.conn, r.Target, r.Slots)
+	s.server, s.pooled = server, r.Pooler
+	r.Holders = whenCrowded(ctx, deps, s.conn, Target{Place: r.Target, behind: s.behind()}, r.Slots)
+	if (r.Pooler || url.PgBouncer) && r.Route == RouteDatabaseURL {
+		if h, err := look(ctx, nil); err == nil {
+			r.Bouncer = h.askBouncer(ctx, deps)
+		}
+	}
 	return r, nil
 }
 

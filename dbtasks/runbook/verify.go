@@ -231,7 +231,18 @@ func (v *verification) count(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	clients := backendClients(h.sockets, placeOf(v.deps.Pool.URL()).Port, sessions)
+	port := placeOf(v.deps.Pool.URL()).Port
+	if v.held.pooled { // the server's sessions are the pooler's: the dev server's are those at the pooler
+		n := 0
+		for _, c := range h.sockets.Connections(port) {
+			if c.PID != 0 && v.server.owns(h.table, c.PID) {
+				n++
+			}
+		}
+		v.report.CountedBy = "process"
+		return n, nil
+	}
+	clients := backendClients(h, port, sessions)
 	byProcess, byDatabase := 0, 0
 	for _, s := range sessions {
 		if s.ApplicationName == pgops.ApplicationName {

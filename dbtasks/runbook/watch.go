@@ -24,6 +24,7 @@ type Watch struct {
 	history History
 	report  MonitorReport
 	holders holders
+	pooler  poolerWatch
 
 	triedReserved time.Time
 }
@@ -73,9 +74,10 @@ func (w *Watch) Look(ctx context.Context) (Look, error) {
 	case cause.NoSlot():
 		l = w.refused(ctx, err)
 	case w.report.Samples == 0:
-		return l, loginFailure(w.deps, w.deps.Pool.URL(), err)
+		return l, behindPooler(ctx, w.deps, w.deps.Pool.URL(), loginFailure(w.deps, w.deps.Pool.URL(), err))
 	default:
 		l = Look{MonitorSample: w.lost(err)}
+		l.Bouncer = w.lookAtPooler(ctx)
 	}
 	w.report.Samples++
 	w.report.Peak = max(w.report.Peak, l.MonitorSample.Sessions)
@@ -89,12 +91,13 @@ func (w *Watch) Look(ctx context.Context) (Look, error) {
 // refused is the look at a server without a free slot: all are used, and who
 // holds them is told from outside.
 func (w *Watch) refused(ctx context.Context, err error) Look {
-	f := loginFailure(w.deps, w.deps.Pool.URL(), err)
+	f := behindPooler(ctx, w.deps, w.deps.Pool.URL(), loginFailure(w.deps, w.deps.Pool.URL(), err))
 	w.lostAt = time.Time{}
 	l := Look{MonitorSample: w.last}
 	l.Time, l.OK, l.Refused, l.Percent = time.Now(), true, true, 100
 	l.Error, l.Message = f.Code, f.Message
 	l.Used = max(l.Used, l.Usable)
+	l.Bouncer = w.lookAtPooler(ctx)
 	if w.sources {
 		if who, err := whoWithoutSession(ctx, w.deps, f); err == nil {
 			l.Sources, l.Sessions = who.Sources, who.Sessions
@@ -166,14 +169,14 @@ func (w *Watch) count(ctx context.Context) (Look, error) {
 	database := w.deps.Pool.URL().Database
 	if !w.sources {
 		sample, err := pgops.TakeSample(ctx, w.held.conn, database)
-		return Look{MonitorSample: MonitorSample{Sample: sample}}, err
+		return Look{MonitorSample: MonitorSample{Sample: sample, Bouncer: w.lookAtPooler(ctx)}}, err
 	}
 	sessions, err := pgops.Sessions(ctx, w.held.conn, "")
 	if err != nil {
 		return Look{}, err
 	}
-	l := Look{MonitorSample: MonitorSample{Sample: pgops.SampleOf(sessions, database, w.held.server.Slots)}}
-	l.Sources, l.Sessions = w.holders.of(ctx, w.deps.Config.Root, w.report.Target.Port, sessions)
+	l := Look{MonitorSample: MonitorSample{Sample: pgops.SampleOf(sessions, database, w.held.server.Slots), Bouncer: w.lookAtPooler(ctx)}}
+	l.Sources, l.Sessions = w.holders.of(ctx, w.deps.Config.Root, w.target(), l.Bouncer, sessions)
 	return l, nil
 }
 
@@ -206,7 +209,7 @@ func (w *Watch) crowd(ctx context.Context, s MonitorSample) string {
 	if w.held == nil || s.Refused {
 		return ""
 	}
-	return whenCrowded(ctx, w.deps, w.held.conn, w.report.Target, s.Slots)
+	return whenCrowded(ctx, w.deps, w.held.conn, w.target(), s.Slots)
 }
 
 // Place is what is watched.
@@ -244,6 +247,16 @@ func (w *Watch) Close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.drop()
+	w.pooler.close()
+}
+
+// target is what is watched, and where the server's clients are connected to.
+func (w *Watch) target() Target {
+	t := Target{Place: w.report.Target}
+	if w.held != nil {
+		t.behind = w.held.behind()
+	}
+	return t
 }
 
 func (w *Watch) drop() {

@@ -24,7 +24,7 @@ const holdersAge = 30 * time.Second
 
 // of groups the sessions by holder. Where this machine can't be looked at they
 // are grouped by what the server tells.
-func (c *holders) of(ctx context.Context, root string, port int, sessions []pgops.Session) ([]Source, []WhoSession) {
+func (c *holders) of(ctx context.Context, root string, target Target, bouncer *Bouncer, sessions []pgops.Session) ([]Source, []WhoSession) {
 	isNew := func(s pgops.Session) bool { return !c.known[s.ID()] }
 	if time.Since(c.at) > holdersAge || slices.ContainsFunc(sessions, isNew) {
 		if h, err := look(ctx, sessions); err == nil {
@@ -38,7 +38,8 @@ func (c *holders) of(ctx context.Context, root string, port int, sessions []pgop
 	if c.host.table == nil {
 		return nil, nil
 	}
-	r := WhoReport{Target: Target{Place: Place{Port: port}}}
+	c.host.bouncer = bouncer
+	r := WhoReport{Target: target}
 	r.fill(c.host, root, sessions)
 	return r.Sources, r.Sessions
 }

@@ -22,6 +22,8 @@ type WhoReport struct {
 	Sources  []Source     `json:"sources"`           // most sessions first
 	Sessions []WhoSession `json:"sessions"`          // by source, oldest first
 	Refusal  string       `json:"refusal,omitempty"` // why there was no session to ask with; then slots are not known
+	// Bouncer is the PgBouncer that DATABASE_URL leads to, with its clients.
+	Bouncer *Bouncer `json:"pgbouncer,omitempty"`
 }
 
 // WhoSession is one session and its holder.
@@ -65,16 +67,20 @@ func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
 	if err != nil {
 		return WhoReport{}, err
 	}
+	if a.pooled || h.poolerPossible(ctx, deps) {
+		h.bouncer = h.askBouncer(ctx, deps)
+	}
 	slots := a.server.Slots
 	r := WhoReport{OK: true, Target: *a.locate(ctx, deps, h.sockets), Route: a.route, Slots: slots, Usable: slots.Usable(), Free: slots.Free(), Sessions: []WhoSession{}}
 	r.fill(h, deps.Config.Root, sessions)
+	r.addBouncer(h, deps)
 	return r, nil
 }
 
 // whenCrowded is the headline when more than half of the usable slots are
 // taken, for targets that are about something else; empty otherwise, and where
 // it can't be told.
-func whenCrowded(ctx context.Context, deps *Deps, conn *pgx.Conn, place Place, slots pgops.Slots) string {
+func whenCrowded(ctx context.Context, deps *Deps, conn *pgx.Conn, target Target, slots pgops.Slots) string {
 	if slots.Used*2 <= slots.Usable() {
 		return ""
 	}
@@ -82,7 +88,7 @@ func whenCrowded(ctx context.Context, deps *Deps, conn *pgx.Conn, place Place, s
 	if err != nil {
 		return ""
 	}
-	r := WhoReport{Target: Target{Place: place}, Slots: slots, Usable: slots.Usable(), Free: slots.Free()}
+	r := WhoReport{Target: target, Slots: slots, Usable: slots.Usable(), Free: slots.Free()}
 	h, err := look(ctx, sessions)
 	if err != nil {
 		return ""
@@ -96,6 +102,8 @@ type host struct {
 	sockets *hostops.Sockets
 	table   *hostops.Table
 	ports   map[int][]int // by pid: that it listens on
+	poolers map[int]int   // by account: its only pooler; 0 where there are several
+	bouncer *Bouncer      // what PgBouncer's console tells; nil: nobody asked, or there is none
 }
 
 // look makes one pass over the processes and one over their sockets. The
@@ -110,7 +118,7 @@ func look(ctx context.Context, sessions []pgops.Session) (host, error) {
 }
 
 func lookAt(ctx context.Context, sessions []pgops.Session, table *hostops.Table) (host, error) {
-	h := host{table: table, ports: map[int][]int{}}
+	h := host{table: table, ports: map[int][]int{}, poolers: poolersOf(table)}
 	var err error
 	overSocket := slices.ContainsFunc(sessions, func(s pgops.Session) bool { return s.ClientPort < 0 })
 	h.sockets, err = hostops.ReadSocketsBut(ctx, func(pid int) bool { return !overSocket && isBackend(h.table, pid) })
@@ -135,8 +143,8 @@ func isBackend(table *hostops.Table, pid int) bool {
 
 // fill finds the sources.
 func (r *WhoReport) fill(h host, root string, sessions []pgops.Session) {
-	clients := backendClients(h.sockets, r.Target.Port, sessions)
-	r.Sources = sources(h, root, r.Target.Port, sessions, clients)
+	clients := backendClients(h, r.Target.clientsPort(), sessions)
+	r.Sources = sources(h, root, r.Target.clientsPort(), sessions, clients)
 	for _, s := range sessions {
 		w := WhoSession{Session: s}
 		if list := clients[s.PID]; len(list) > 0 {

@@ -26,6 +26,7 @@ func (p *Printer) Test(r runbook.TestReport) {
 	if r.Pooler {
 		p.line("  the login went through a connection pooler")
 	}
+	p.bouncer(r.Bouncer)
 	if r.Recovery {
 		p.line("  the server is in recovery: a read-only standby")
 	}
@@ -58,6 +59,9 @@ func (p *Printer) Cleanup(r runbook.CleanupReport) {
 	p.sessions("came back", r.CameBack)
 	for _, s := range r.BackBy {
 		p.line("  came back by: %s: %d", s.Name(), s.Count)
+	}
+	for _, note := range r.Notes {
+		p.line("  %s", wrapped(note, 2))
 	}
 	if r.Hidden > 0 {
 		p.line("  this role may not see the state of %s: grant it pg_read_all_stats, or set DBTASKS_ADMIN_URL", plural(r.Hidden, "session"))
@@ -143,6 +147,14 @@ func (p *Printer) Sample(s runbook.MonitorSample) {
 		p.line("%s  %4d sessions: %d idle, %d active, %d in transaction%s | server %d of %d usable slots, %.0f %%%s",
 			at, s.Sessions, s.Idle, s.Active, s.InTransaction, other(s.Other), s.Used, s.Usable, s.Percent, growing(s))
 	}
+	p.bouncer(s.Bouncer)
+}
+
+// bouncer is the pooler's line, where there is one.
+func (p *Printer) bouncer(b *runbook.Bouncer) {
+	if b != nil {
+		p.line("  %s", wrapped(b.Headline(), 2))
+	}
 }
 
 // growing says where it is heading, where that is up.
@@ -170,6 +182,7 @@ func (p *Printer) Table(s runbook.MonitorSample) {
 	if s.Holders != "" {
 		p.line("  %s", s.Holders)
 	}
+	p.bouncer(s.Bouncer)
 	if len(s.Groups) == 0 {
 		return
 	}

@@ -21,6 +21,11 @@ func (p *Printer) Who(r runbook.WhoReport) {
 	for _, s := range r.Sources {
 		p.source(s)
 	}
+	if p.bouncer(r.Bouncer); r.Bouncer != nil {
+		for _, s := range r.Bouncer.Sources {
+			p.line("    %s: %s, %d idle; of %s, role %s, database %s", s.Name(), plural(s.Count, "client"), s.Idle, names(s.Applications), strings.Join(s.Roles, ", "), strings.Join(s.Databases, ", "))
+		}
+	}
 	if len(r.Sessions) == 0 {
 		return
 	}

@@ -43,6 +43,9 @@ func (m *model) lines() []string {
 		used = counts(h.Points[n-1])
 	}
 	lines := []string{m.title(now), m.headline(), m.leakLine()}
+	if b := m.look.Bouncer; b != nil {
+		lines = append(lines, " "+b.Headline())
+	}
 	if h.Max > 0 {
 		inner := m.width - 2
 		lines = append(lines,
