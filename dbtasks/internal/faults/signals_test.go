@@ -22,7 +22,7 @@ type moment struct {
 var moments = []moment{
 	{"dev:start, the server runs", "dev:start", serving, (*scene).serves},
 	{"dev:recover, in step stop", "dev:recover", func(s *scene) { serving(s); s.devServer("STUBBORN=1") }, func(s *scene) bool { return s.said("1. stop") }},
-	{"dev:recover, in step restart", "dev:recover -restart=always", func(s *scene) { serving(s); s.env["DBTASKS_RESTART_COMMAND"] = "exec sleep 40" }, func(s *scene) bool { return s.runs("sleep 40") }},
+	{"dev:recover, in step restart", "dev:recover -restart=always", func(s *scene) { serving(s); s.env["DBTASKS_RESTART_COMMAND"] = "sleep 39 & sleep 40; sleep 41" }, func(s *scene) bool { return s.runs("sleep 40") }},
 	{"dev:recover, in step cleanup", "dev:recover", func(s *scene) {
 		serving(s)
 		s.own(pgserver.DisposableOptions{})
@@ -41,9 +41,6 @@ var signalFaults = func() (list []fault) {
 			name string
 			sig  syscall.Signal
 		}{{"INT", syscall.SIGINT}, {"TERM", syscall.SIGTERM}, {"HUP", syscall.SIGHUP}, {"KILL", syscall.SIGKILL}} {
-			if sig.sig == syscall.SIGKILL && strings.Contains(m.name, "restart") {
-				continue // the user's own command is then the user's
-			}
 			list = append(list, fault{name: fmt.Sprintf("%s: %s", m.name, sig.name), inject: m.inject, exit: exitAfter(m, sig.sig), bound: 15 * time.Second,
 				act: func(s *scene) outcome { return s.signalled(m, sig.sig) }})
 		}
