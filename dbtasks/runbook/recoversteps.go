@@ -23,6 +23,9 @@ func (r *recovery) apply(ctx context.Context) error {
 		if err == nil && s.Status == StepPlanned {
 			s.Status = StepDone
 		}
+		if err != nil && ctx.Err() != nil && AsFailure(err).Code == "failed" {
+			err = &Failure{Exit: ExitNotDone, Code: "interrupted", Message: "interrupted.", Err: err}
+		}
 		if err != nil {
 			s.Status = StepFailed
 			if s.Result == "" {
