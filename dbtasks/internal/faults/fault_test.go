@@ -35,6 +35,7 @@ var groups = []struct {
 	{"network", networkFaults},
 	{"process", processFaults},
 	{"signal", signalFaults},
+	{"verify", verifyFaults},
 	{"files", fileFaults},
 	{"several", severalFaults},
 }

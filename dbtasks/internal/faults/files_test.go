@@ -137,6 +137,11 @@ func (s *scene) must(err error) {
 	}
 }
 
+func (s *scene) exists(name string) bool {
+	_, err := os.Stat(filepath.Join(s.project, name))
+	return err == nil
+}
+
 func (s *scene) mkdir(name string) {
 	s.Helper()
 	s.must(os.Mkdir(filepath.Join(s.project, name), 0o755))

@@ -17,21 +17,23 @@ type moment struct {
 	args    string
 	inject  func(*scene)
 	reached func(*scene) bool
+	after   func(*scene) // further checks
 }
 
 var moments = []moment{
-	{"dev:start, the server runs", "dev:start", serving, (*scene).serves},
-	{"dev:recover, in step stop", "dev:recover", func(s *scene) { serving(s); s.devServer("STUBBORN=1") }, func(s *scene) bool { return s.said("1. stop") }},
-	{"dev:recover, in step restart", "dev:recover -restart=always", func(s *scene) { serving(s); s.env["DBTASKS_RESTART_COMMAND"] = "sleep 39 & sleep 40; sleep 41" }, func(s *scene) bool { return s.runs("sleep 40") }},
-	{"dev:recover, in step cleanup", "dev:recover", func(s *scene) {
+	{name: "dev:start, the server runs", args: "dev:start", inject: serving, reached: (*scene).serves},
+	{name: "dev:recover, in step stop", args: "dev:recover", inject: func(s *scene) { serving(s); s.devServer("STUBBORN=1", "NOTE=termed") }, reached: func(s *scene) bool { return s.exists("termed") }},
+	{name: "dev:recover, in step restart", args: "dev:recover -restart=always", inject: func(s *scene) { serving(s); s.env["DBTASKS_RESTART_COMMAND"] = "sleep 39 & sleep 40; sleep 41" }, reached: func(s *scene) bool { return s.runs("sleep 40") }},
+	{name: "dev:recover, in step cleanup", args: "dev:recover", inject: func(s *scene) {
 		serving(s)
 		s.own(pgserver.DisposableOptions{})
 		s.leak = s.db.Open(2, "leak")
 		s.freeze(int(s.leak[0].PgConn().PID()))
-	}, func(s *scene) bool { return s.said("skip  restart") || s.said("restart ") && s.said("stop  ") }},
-	{"dev:recover, in step start", "dev:recover", serving, (*scene).serves},
-	{"db:monitor", "db:monitor -every=50ms", func(*scene) {}, func(s *scene) bool { return s.said("sessions") }},
-	{"dev:test, the tests run", "dev:test", func(s *scene) { s.env["DBTASKS_TEST_COMMAND"] = "sleep 41" }, func(s *scene) bool { return s.runs("sleep 41") }},
+	}, reached: func(s *scene) bool { return s.said("cleaning up") }},
+	{name: "dev:recover, in step start", args: "dev:recover", inject: serving, reached: (*scene).serves},
+	verifying,
+	{name: "db:monitor", args: "db:monitor -every=50ms", reached: func(s *scene) bool { return s.said("sessions") }},
+	{name: "dev:test, the tests run", args: "dev:test", inject: func(s *scene) { s.env["DBTASKS_TEST_COMMAND"] = "sleep 41" }, reached: func(s *scene) bool { return s.runs("sleep 41") }},
 }
 
 // signalFaults: each signal at each moment, to the tool alone.
@@ -41,7 +43,7 @@ var signalFaults = func() (list []fault) {
 			name string
 			sig  syscall.Signal
 		}{{"INT", syscall.SIGINT}, {"TERM", syscall.SIGTERM}, {"HUP", syscall.SIGHUP}, {"KILL", syscall.SIGKILL}} {
-			list = append(list, fault{name: fmt.Sprintf("%s: %s", m.name, sig.name), inject: m.inject, exit: exitAfter(m, sig.sig), bound: 15 * time.Second,
+			list = append(list, fault{name: fmt.Sprintf("%s: %s", m.name, sig.name), inject: m.inject, after: m.after, exit: exitAfter(m, sig.sig), bound: 15 * time.Second,
 				act: func(s *scene) outcome { return s.signalled(m, sig.sig) }})
 		}
 	}
