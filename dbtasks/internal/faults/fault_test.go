@@ -36,6 +36,7 @@ var groups = []struct {
 	{"process", processFaults},
 	{"signal", signalFaults},
 	{"verify", verifyFaults},
+	{"init", initFaults},
 	{"files", fileFaults},
 	{"several", severalFaults},
 }
