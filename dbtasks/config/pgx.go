@@ -145,6 +145,7 @@ func (u *URL) complete(cfg *pgx.ConnConfig) error {
 	// The driver counts the timeout for each host, we for all together: a silent
 	// one must leave time for the next.
 	cfg.ConnectTimeout = u.ConnectTimeout / time.Duration(max(1, len(u.Hosts)))
+	shareAmongAddresses(cfg, cfg.ConnectTimeout)
 	switch {
 	case u.PgBouncer:
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
