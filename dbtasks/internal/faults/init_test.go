@@ -99,26 +99,23 @@ func (s *scene) files() map[string]string {
 
 // initCutShort sends a signal when dev:init has written its first files and
 // not its last one; it is held there meanwhile. A run that was too fast for
-// that is made again.
+// that, or done before the signal came through, is made again.
 func (s *scene) initCutShort(sig syscall.Signal) outcome {
 	s.row.target = "dev:init"
 	for range 20 {
 		cmd, stdout, stderr := s.command("dev:init")
 		s.must(cmd.Start())
-		first, last := filepath.Join(s.project, "magefiles", "go.mod"), filepath.Join(s.project, "bin")
-		for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(200 * time.Microsecond) {
-			if _, err := os.Stat(first); err == nil {
-				break
-			}
+		for deadline := time.Now().Add(10 * time.Second); !s.exists("magefiles/go.mod") && time.Now().Before(deadline); {
+			time.Sleep(200 * time.Microsecond)
 		}
 		s.must(cmd.Process.Signal(syscall.SIGSTOP))
-		if _, err := os.Stat(last); err != nil {
-			s.must(cmd.Process.Signal(sig))
-			s.must(cmd.Process.Signal(syscall.SIGCONT))
-			return s.outcome(cmd.Wait(), stdout, stderr)
+		s.eventually("dev:init is held", func() bool { return state(cmd.Process.Pid) == "T" })
+		early := !s.exists("bin")
+		s.must(cmd.Process.Signal(sig))
+		s.must(cmd.Process.Signal(syscall.SIGCONT))
+		if o := s.outcome(cmd.Wait(), stdout, stderr); early && o.code != 0 {
+			return o
 		}
-		s.must(cmd.Process.Kill())
-		_ = cmd.Wait()
 		s.must(os.RemoveAll(s.project))
 		s.must(os.Mkdir(s.project, 0o755))
 		scaffold(s)

@@ -111,15 +111,27 @@ func commandLine(pid string) string {
 
 // startTime tells one process from a later one with its pid; empty: gone.
 func startTime(pid int) string {
+	if fields := statFields(pid); len(fields) > 19 && fields[0] != "Z" {
+		return fields[19]
+	}
+	return ""
+}
+
+// state is a process's: R, S, T (stopped), Z …; empty: gone.
+func state(pid int) string {
+	if fields := statFields(pid); len(fields) > 0 {
+		return fields[0]
+	}
+	return ""
+}
+
+// statFields are those of /proc/<pid>/stat from the state on.
+func statFields(pid int) []string {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return ""
+		return nil
 	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(fields) < 20 || fields[0] == "Z" {
-		return ""
-	}
-	return fields[19]
+	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 }
 
 // eventually polls a condition of a scene.
