@@ -38,6 +38,7 @@ var groups = []struct {
 	{"verify", verifyFaults},
 	{"init", initFaults},
 	{"files", fileFaults},
+	{"between", betweenFaults},
 	{"space", spaceFaults},
 	{"several", severalFaults},
 }

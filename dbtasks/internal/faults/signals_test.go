@@ -47,8 +47,11 @@ var signalFaults = func() (list []fault) {
 				act: func(s *scene) outcome { return s.signalled(m, sig.sig) }})
 		}
 	}
-	for _, launcher := range []string{"mage", "npm run", "npm run's sh"} {
-		list = append(list, fault{name: "dev:start: " + launcher + " above it killed with -9", inject: serving, exit: -1, act: func(s *scene) outcome { return s.launched(launcher) }, bound: 15 * time.Second})
+	for _, m := range []moment{moments[0], {name: "dev:recover", args: "dev:recover", inject: serving, reached: (*scene).serves}, verifying} {
+		target, _, _ := strings.Cut(m.args, " ")
+		for _, launcher := range []string{"mage", "npm run", "npm run's sh"} {
+			list = append(list, fault{name: fmt.Sprintf("%s: %s above it killed with -9", target, launcher), inject: m.inject, exit: -1, act: func(s *scene) outcome { return s.launched(launcher, m) }, bound: 15 * time.Second, after: m.after})
+		}
 	}
 	return list
 }()
@@ -117,24 +120,23 @@ func (s *scene) signalled(m moment, sig syscall.Signal) outcome {
 	}
 }
 
-// launched runs dev:start below a launcher and kills that alone.
-func (s *scene) launched(launcher string) outcome {
+// launched runs a target below a launcher and kills that alone.
+func (s *scene) launched(launcher string, m moment) outcome {
 	runbook, _ := programs(s.T)
-	s.row.target = launcher + " dev:start"
+	s.row.target = launcher + " " + m.args
 	cmd, _, _ := s.command()
 	s.output = &lockedBuffer{}
 	cmd.Stdout, cmd.Stderr = s.output, s.output
 	if strings.HasPrefix(launcher, "npm") {
 		s.npm()
-		s.write("package.json", `{"name":"shop","scripts":{"dev":"exit 0","up":"`+runbook+` dev:start"}}`)
+		s.write("package.json", strings.Replace(s.read("package.json"), `"dev":"exit 0"`, `"dev":"exit 0","up":"`+runbook+` `+m.args+`"`, 1))
 		cmd.Path, cmd.Args = lookPath("npm"), []string{"npm", "run", "up"}
 		cmd.Env = append(cmd.Env, "npm_config_update_notifier=false", "npm_config_cache="+s.dir+"/npm")
 	} else {
-		cmd.Path, cmd.Args = "/bin/sh", []string{"mage", "-c", runbook + " dev:start; :"}
+		cmd.Path, cmd.Args = "/bin/sh", []string{"mage", "-c", runbook + " " + m.args + "; :"}
 	}
 	s.must(cmd.Start())
-	done := make(chan error, 1)
-	s.eventually("the dev server listens", s.serves)
+	s.eventually("the moment "+m.name, func() bool { return m.reached(s) })
 	victim := cmd.Process.Pid
 	if strings.HasSuffix(launcher, "sh") {
 		for _, p := range s.marked() {
@@ -144,6 +146,5 @@ func (s *scene) launched(launcher string) outcome {
 		}
 	}
 	s.must(syscall.Kill(victim, syscall.SIGKILL))
-	go func() { done <- cmd.Wait() }()
-	return s.outcome(<-done, s.output.text(), s.empty())
+	return s.outcome(cmd.Wait(), s.output.text(), s.empty())
 }
