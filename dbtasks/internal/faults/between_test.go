@@ -17,7 +17,7 @@ import (
 // betweenFaults: what was planned is another when it is acted on.
 var betweenFaults = []fault{
 	{name: "a session closes between the look and the end", inject: func(s *scene) {
-		s.leak = s.db.Open(3, "leak")
+		s.leak = s.db().Open(3, "leak")
 		ending := nth(2, "pg_terminate_backend")
 		s.through(proxy{cut: func(sent []byte) bool {
 			if ending(sent) {
@@ -27,7 +27,7 @@ var betweenFaults = []fault{
 		}})
 	}, act: remoteCleanup, says: "Ended 2 idle sessions", after: freed},
 	{name: "a session gets to work between the look and the end", inject: func(s *scene) {
-		s.leak = s.db.Open(3, "leak")
+		s.leak = s.db().Open(3, "leak")
 		ending := nth(2, "pg_terminate_backend")
 		s.through(proxy{cut: func(sent []byte) bool {
 			if ending(sent) {

@@ -75,9 +75,13 @@ func play(t *testing.T, group string, f fault) {
 		}
 	}()
 	s := newScene(t, r)
+	if strings.HasPrefix(f.args, "dev:stop") || group == "init" {
+		s.at(1) // these log in nowhere
+	}
 	if f.inject != nil {
 		f.inject(s)
 	}
+	s.environ() // made before several may ask for it at once
 	began := time.Now()
 	var o outcome
 	if f.act != nil {
@@ -100,4 +104,5 @@ func play(t *testing.T, group string, f fault) {
 		f.after(s)
 	}
 	s.nothingLeft()
+	s.giveBack()
 }

@@ -93,6 +93,9 @@ func markedWith(mark string) (pids []string) {
 // toolSessions counts the tool's sessions in the scene's database; a server
 // that lets nobody in has none that could be counted.
 func (s *scene) toolSessions() (n int) {
+	if s.database.Name == "" {
+		return 0
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.server.AdminURL("postgres"))
@@ -100,7 +103,7 @@ func (s *scene) toolSessions() (n int) {
 		return 0
 	}
 	defer conn.Close(ctx)
-	_ = conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dbtasks' AND datname = $1", s.db.Name).Scan(&n)
+	_ = conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dbtasks' AND datname = $1", s.db().Name).Scan(&n)
 	return n
 }
 

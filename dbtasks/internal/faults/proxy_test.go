@@ -26,7 +26,7 @@ type proxy struct {
 func (s *scene) through(p proxy) {
 	s.Helper()
 	port := s.listen(func(client net.Conn) { p.serve(client, s.server.Port) })
-	s.env["DATABASE_URL"] = fmt.Sprintf("%s&connect_timeout=5", replacePort(s.env["DATABASE_URL"], s.server.Port, port))
+	s.env["DATABASE_URL"] = fmt.Sprintf("%s&connect_timeout=5", replacePort(s.url(), s.server.Port, port))
 }
 
 func replacePort(url string, from, to int) string {

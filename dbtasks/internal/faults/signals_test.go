@@ -27,7 +27,7 @@ var moments = []moment{
 	{name: "dev:recover, in step cleanup", args: "dev:recover", inject: func(s *scene) {
 		serving(s)
 		s.own(pgserver.DisposableOptions{})
-		s.leak = s.db.Open(2, "leak")
+		s.leak = s.db().Open(2, "leak")
 		s.freeze(int(s.leak[0].PgConn().PID()))
 	}, reached: func(s *scene) bool { return s.said("cleaning up") }},
 	{name: "dev:recover, in step start", args: "dev:recover", inject: serving, reached: (*scene).serves},

@@ -52,7 +52,7 @@ func reloading(env string) func(*scene) {
 		s.must(os.MkdirAll(filepath.Join(s.project, filepath.Dir(clientFile)), 0o755))
 		path := s.write(clientFile, clientText)
 		s.must(os.Chtimes(path, clientTime, clientTime))
-		s.env["APP_URL"] = s.db.URL("application_name=app")
+		s.env["APP_URL"] = s.db().URL("application_name=app")
 		s.env["DBTASKS_DEV_COMMAND"] = env + " DBTASKS_ROLE=reload '" + node + "'"
 	}
 }
