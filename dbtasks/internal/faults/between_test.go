@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -18,23 +19,11 @@ import (
 var betweenFaults = []fault{
 	{name: "a session closes between the look and the end", inject: func(s *scene) {
 		s.leak = s.db().Open(3, "leak")
-		ending := nth(2, "pg_terminate_backend")
-		s.through(proxy{cut: func(sent []byte) bool {
-			if ending(sent) {
-				s.closes(0)
-			}
-			return false
-		}})
+		s.beforeEnding(func() { s.closes(0) })
 	}, act: remoteCleanup, says: "Ended 2 idle sessions", after: freed},
 	{name: "a session gets to work between the look and the end", inject: func(s *scene) {
 		s.leak = s.db().Open(3, "leak")
-		ending := nth(2, "pg_terminate_backend")
-		s.through(proxy{cut: func(sent []byte) bool {
-			if ending(sent) {
-				_, _ = s.leak[0].Exec(context.Background(), "BEGIN")
-			}
-			return false
-		}})
+		s.beforeEnding(func() { _, _ = s.leak[0].Exec(context.Background(), "BEGIN") })
 	}, act: remoteCleanup, says: "Ended 2 idle sessions", after: func(s *scene) { s.answer(s.leak[:1]) }},
 	{name: "the dev server dies between the plan and the stop", inject: func(s *scene) { serving(s); s.heir = s.devServer() }, act: func(s *scene) outcome {
 		return s.paused("dev:recover -start=false", "1. stop", func() { _ = syscall.Kill(s.heir.pid, syscall.SIGKILL) })
@@ -60,6 +49,20 @@ var betweenFaults = []fault{
 	{name: "the terminal is closed: dev:recover", inject: serving, act: terminalClosed("dev:recover")},
 	{name: "the terminal is closed: dev:verify", inject: reloading(""), act: terminalClosed("dev:verify -reloads=500"), exit: 1, after: restored},
 	{name: "the terminal is closed: db:monitor", act: terminalClosed("db:monitor")},
+}
+
+// beforeEnding puts a proxy before the server that does something once, before
+// it passes on the statement that ends sessions.
+func (s *scene) beforeEnding(do func()) {
+	s.Helper()
+	ending := nth(2, "pg_terminate_backend")
+	do = sync.OnceFunc(do)
+	s.through(proxy{cut: func(sent []byte) bool {
+		if ending(sent) {
+			do()
+		}
+		return false
+	}})
 }
 
 // closes closes one session of the leak and waits until the server has it gone.

@@ -26,7 +26,7 @@ func (s *scene) nothingLeft() {
 		if left = s.left(); len(left) == 0 || time.Now().After(deadline) {
 			break
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond)
 	}
 	if len(left) > 0 {
 		s.row.left = strings.Join(left, ", ")

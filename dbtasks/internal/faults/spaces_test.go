@@ -15,7 +15,7 @@ import (
 // spaceFaults are done in a name space of their own for mounts or pids.
 var spaceFaults = []fault{
 	{name: "full disk: dev:init", inject: scaffold, act: inSpace(onDisk, "dev:init", `find . -name '*.dbtasks-new' | grep . && echo BROKEN`), exit: 1, says: "no space left on device"},
-	{name: "full disk: the next dev:init goes on", inject: scaffold, act: inSpace(onDisk, "dev:init", `mount -o remount,size=256m . && "$TOOL" dev:init; code=$?`), says: "Wrote "},
+	{name: "full disk: the next dev:init goes on", inject: scaffold, act: inSpace(strings.Replace(onDisk, "64k", "64m", 1)+strings.Replace(filled, "70000", "67000000", 1), "dev:init", `[ $code = 1 ] && rm filler && "$TOOL" dev:init; code=$?`), says: "Wrote "},
 	{name: "full disk: a picture", act: inSpace(onDisk+filled, "db:monitor -every=50ms -for=300ms -svg=leak.svg", `ls -A | grep -v '^filler$\|^package.json$' && echo BROKEN`), exit: 1, says: "no space left on device"},
 	{name: "full disk: dev:verify", inject: func(s *scene) {
 		reloading("")(s)
