@@ -47,6 +47,7 @@ var groups = []struct {
 // its own, and prints the table when all are over.
 func TestFaults(t *testing.T) {
 	common = pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 100})
+	spare.list = nil
 	bystanders = common.NewDatabase().Open(2, "bystander")
 	watch := watchCommandLines(t)
 	t.Cleanup(func() { printTable(t); watch.stop(t) })
