@@ -153,6 +153,7 @@ func (u *URL) complete(cfg *pgx.ConnConfig) error {
 	// The driver counts the timeout for each host, we for all together: a silent
 	// one must leave time for the next.
 	cfg.ConnectTimeout = u.ConnectTimeout / time.Duration(max(1, len(u.Hosts)))
+	shareAmongAddresses(cfg, cfg.ConnectTimeout)
 	goOnWithoutTLS(cfg)
 	switch {
 	case u.PgBouncer:

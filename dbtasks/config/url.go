@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/user"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -88,12 +89,15 @@ func (u URL) MarshalJSON() ([]byte, error) { return json.Marshal(u.Masked()) }
 // be a password.
 func parseURL(raw string, origin Origin, root string) (*URL, error) {
 	// godotenv cuts an unquoted value at its last " #" only.
-	raw, _, _ = strings.Cut(raw, " #")
+	raw, comment, commented := strings.Cut(raw, " #")
 	u := &URL{Origin: origin, PoolTimeout: defaultPoolTimeout, ConnectTimeout: defaultConnectTimeout,
 		StatementCacheSize: -1, passed: map[string]string{}, root: root}
 	hidden := &secrets{raw: strings.TrimSpace(raw)}
 	u.secret = func() secrets { return *hidden }
 	p, problem := split(hidden.raw)
+	if commented && problem == "" && (strings.HasSuffix(hidden.raw, "@") || hostBehind.MatchString(comment)) {
+		problem = unsplit
+	}
 	if problem != "" {
 		return nil, origin.wrong(problem, exampleLine(origin.Variable))
 	}
@@ -120,6 +124,10 @@ func parseURL(raw string, origin Origin, root string) (*URL, error) {
 	}
 	return u, nil
 }
+
+// hostBehind is what a comment has when it is the rest of a password with " #"
+// in it: a URL without that rest would go to another host.
+var hostBehind = regexp.MustCompile(`@[^@\s]*[/?:]`)
 
 // exampleLine is the line to write where the user's own URL can't be repeated
 // safely or is missing.

@@ -210,3 +210,15 @@ func TestTheHostNeverChanges(t *testing.T) {
 		}
 	}
 }
+
+func TestAPasswordWithABlankAndANumberSignIsNotTakenForACommentBehindAnotherHost(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"postgresql://app:p@ #w@db/shop", "postgresql://app:12/p #w@db:5433", "postgresql://app:p@ #w@db"} {
+		if e := refused(t, url); !strings.Contains(e.Error(), "percent-encode") {
+			t.Errorf("%s: %v", url, e)
+		}
+	}
+	if u := database(t, "postgresql://app:pw@db/shop?connection_limit=1 # ask me@example.com"); u.Hosts[0].Name != "db" {
+		t.Errorf("a comment with an address: %v", u.Hosts)
+	}
+}

@@ -60,7 +60,7 @@ func run(ctx, clean context.Context, cmd Command, o RunOptions) (Result, error) 
 	}
 	mine := newFamily(clean, os.Getpid())
 	// Orphans come to us should the supervisor be killed.
-	defer subreap()()
+	defer hostops.Subreap()()
 	signals := make(chan os.Signal, 4)
 	if listen := notIgnored(syscall.SIGTERM, syscall.SIGHUP); len(listen) > 0 {
 		signal.Notify(signals, listen...)
@@ -120,7 +120,7 @@ func run(ctx, clean context.Context, cmd Command, o RunOptions) (Result, error) 
 			if gone := missing(launchers); gone != "" {
 				end(gone)
 			}
-			if !canSubreap {
+			if !hostops.CanSubreap {
 				_, _ = mine.look(clean)
 			}
 		case <-late:

@@ -223,7 +223,7 @@ func serverLine(t *testing.T, program, mode string) []string {
 
 // sleepers is how many children the stand-in server has.
 func sleepers() int {
-	if canSubreap {
+	if hostops.CanSubreap {
 		return 2
 	}
 	return 1

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
 )
 
 func init() {
@@ -107,7 +109,7 @@ func serverProgram(args []string) int {
 		return 96
 	}
 	start(dir, "sleeper", args[1], nil)
-	if canSubreap {
+	if hostops.CanSubreap {
 		// The one between ends at once: its child is an orphan in a session of its own.
 		if start(dir, "daemon", args[1], &syscall.SysProcAttr{Setsid: true}).Wait() != nil {
 			return 95

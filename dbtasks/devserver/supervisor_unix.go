@@ -44,7 +44,7 @@ func supervise() int {
 			signal.Notify(signals, s)
 		}
 	}
-	subreap()
+	hostops.Subreap()
 	restore := keepTerminal(os.Stdin)
 	defer restore()
 
@@ -93,7 +93,7 @@ type watch struct {
 // untilEnd returns when there is a reason to end the tree.
 func (w *watch) untilEnd() {
 	var look <-chan time.Time
-	if !canSubreap {
+	if !hostops.CanSubreap {
 		ticker := time.NewTicker(watchEvery)
 		defer ticker.Stop()
 		look = ticker.C

@@ -144,7 +144,7 @@ func (r Restart) Apply(ctx context.Context, out io.Writer) error {
 		ctx, cancel = context.WithTimeout(ctx, r.limit)
 		defer cancel()
 	}
-	return runRestart(ctx, r.prepare(), out, !r.finishes)
+	return runRestart(ctx, r.prepare(), out, r.finishes)
 }
 
 // Resume is Apply for a server that a restart left down. ErrServerChanged: one

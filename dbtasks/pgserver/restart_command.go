@@ -25,7 +25,10 @@ func planCommand(command string) Restart {
 // runRestart runs a command without standard input and shows its output as it
 // comes. The output goes through a file and not a pipe: the new postmaster
 // inherits it, and would keep a pipe, and with it us, for its whole life.
-func runRestart(ctx context.Context, cmd *exec.Cmd, out io.Writer, interrupt bool) error {
+//
+// A command that finishes is left to itself when ctx ends; every other is ended
+// then, or when this process is, with what it has started.
+func runRestart(ctx context.Context, cmd *exec.Cmd, out io.Writer, finishes bool) error {
 	log, err := os.CreateTemp("", "dbtasks-restart-")
 	if err != nil {
 		return fmt.Errorf("%w: keep the command's output: %w", ErrRestartFailed, err)
@@ -37,8 +40,16 @@ func runRestart(ctx context.Context, cmd *exec.Cmd, out io.Writer, interrupt boo
 		return fmt.Errorf("%w: read the command's output: %w", ErrRestartFailed, err)
 	}
 	defer func() { _ = reader.Close(); _ = os.Remove(log.Name()) }()
+	start := cmd.Start
+	var g *guarded
+	if !finishes {
+		if g, err = newGuarded(cmd); err != nil {
+			return fmt.Errorf("%w: %w", ErrRestartFailed, err)
+		}
+		cmd, start = g.cmd, g.start
+	}
 	cmd.Stdout, cmd.Stderr = log, log
-	err = cmd.Start()
+	err = start()
 	_ = log.Close()
 	if err != nil {
 		return fmt.Errorf("%w: run the command: %w", ErrRestartFailed, err)
@@ -48,40 +59,19 @@ func runRestart(ctx context.Context, cmd *exec.Cmd, out io.Writer, interrupt boo
 	shown := &tail{to: out}
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
-	for over := ctx.Done(); ; {
+	for {
 		select {
 		case <-poll.C:
 			_, _ = io.Copy(shown, reader)
 		case err := <-ended:
 			_, _ = io.Copy(shown, reader)
 			return restartError(err, shown.last)
-		case <-over:
-			if !interrupt {
-				return ctx.Err()
-			}
-			over = nil
-			_ = cmd.Process.Signal(os.Interrupt) // not known to Windows: then Kill follows at once
-			if !waitFor(ended, interruptGrace) {
-				_ = cmd.Process.Kill()
+		case <-ctx.Done():
+			if g != nil {
+				g.cut(ended)
 			}
 			return ctx.Err()
 		}
-	}
-}
-
-// interruptGrace is what an interrupted command gets to end; Mage gives its
-// targets 5 s in all.
-const interruptGrace = 2 * time.Second
-
-func waitFor(ended <-chan error, patience time.Duration) bool {
-	if runtime.GOOS == "windows" {
-		patience = 0
-	}
-	select {
-	case <-ended:
-		return true
-	case <-time.After(patience):
-		return false
 	}
 }
 

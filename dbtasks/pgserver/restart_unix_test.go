@@ -19,6 +19,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
@@ -199,25 +200,44 @@ func TestAFailedCommandIsAnErrorWithItsExitCodeAndItsLastWords(t *testing.T) {
 	}
 }
 
-func TestTheUsersCommandIsInterruptedWithTheContext(t *testing.T) {
+func TestTheUsersCommandAndWhatItStartedEndWithTheContext(t *testing.T) {
 	t.Parallel()
-	plan, err := pgserver.PlanRestart(nil, "trap 'echo interrupted; exit 1' INT; echo begun; while :; do sleep 0.05; done")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var out lockedBuffer
-	result := make(chan error, 1)
-	go func() { result <- plan.Apply(ctx, &out) }()
-	pgtest.Eventually(t, 5*time.Second, "the command has begun", func() bool { return strings.Contains(out.String(), "begun") })
-	cancel()
-	select {
-	case err := <-result:
-		if !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	case <-time.After(4 * time.Second):
-		t.Error("Apply did not come back")
+	for name, command := range map[string]string{
+		"it ends by itself": `sleep 60 & echo "below $!"; wait; echo more`,
+		"it ignores TERM":   `trap '' TERM INT HUP; (sleep 60 & echo "below $!"; wait); sleep 60`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			plan, err := pgserver.PlanRestart(nil, command)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			var out lockedBuffer
+			result := make(chan error, 1)
+			go func() { result <- plan.Apply(ctx, &out) }()
+			pgtest.Eventually(t, 5*time.Second, "the command has begun", func() bool { return strings.HasSuffix(out.String(), "\n") })
+			below, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(out.String(), "below ")))
+			if err != nil {
+				t.Fatalf("output: %q", out.String())
+			}
+			started, err := hostops.Find(below)
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			cancel()
+			if err := <-result; !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("Apply came back after %s", took)
+			}
+			if !hostops.Gone(started.Identity) {
+				_ = syscall.Kill(below, syscall.SIGKILL)
+				t.Error("what the command had started was left behind")
+			}
+		})
 	}
 }
 

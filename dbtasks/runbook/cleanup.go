@@ -110,7 +110,7 @@ func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions) (Clea
 	end := pgops.EndOptions{Database: deps.Pool.URL().Database, Force: o.Force, Idle: o.Idle, Only: o.Only}
 	r, err := planCleanup(ctx, deps, a, o, &end)
 	if err != nil {
-		return r, err
+		return r, cutBefore(ctx, deps, a, o, err)
 	}
 	if !o.Dry {
 		deps.progress("cleaning up %s", r.Target)
@@ -128,8 +128,7 @@ func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions) (Clea
 		err = r.settle(ctx, deps, a, result.At)
 	}
 	if err != nil {
-		return r, &Failure{Exit: ExitNotDone, Code: "interrupted", Err: err,
-			Message: "The cleanup was cut short: " + firstWords(err), Next: deps.Command(o.Caller)}
+		return r, r.cutShort(ctx, deps, o, err)
 	}
 	r.OK = len(r.LeftOver) == 0 && len(r.Refused) == 0
 	r.ElapsedMS = time.Since(began).Milliseconds()

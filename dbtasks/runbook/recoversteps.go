@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
 
 func (r *recovery) apply(ctx context.Context) error {
@@ -21,6 +22,9 @@ func (r *recovery) apply(ctx context.Context) error {
 		s.TookMS = time.Since(began).Milliseconds()
 		if err == nil && s.Status == StepPlanned {
 			s.Status = StepDone
+		}
+		if err != nil && ctx.Err() != nil && AsFailure(err).Code == "failed" {
+			err = &Failure{Exit: ExitNotDone, Code: "interrupted", Message: "interrupted.", Err: err}
 		}
 		if err != nil {
 			s.Status = StepFailed
@@ -112,6 +116,13 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 	done := r.deps.waiting("restarting PostgreSQL")
 	err = plan.Apply(ctx, r.deps.Progress)
 	done()
+	if err != nil && ctx.Err() != nil {
+		message := "interrupted; PostgreSQL's restart goes on by itself."
+		if plan.Kind == pgserver.RestartByCommand {
+			message = "interrupted; the command and what it had started were ended. PostgreSQL may be down."
+		}
+		return &Failure{Exit: ExitNotDone, Code: "interrupted", Message: message, Next: r.deps.Command("dev:recover"), Err: err}
+	}
 	if err != nil {
 		return withLog(plan, &Failure{Exit: ExitNotDone, Code: "restart_failed", Message: "PostgreSQL was not restarted: " + err.Error(), Next: plan.Typed(), Err: err})
 	}

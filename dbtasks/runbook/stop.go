@@ -67,7 +67,11 @@ func Stop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
 	r.TookMS = time.Since(began).Milliseconds()
 	r.OK = err == nil && len(r.Left) == 0
 	if err != nil {
-		return r, &Failure{Exit: ExitNotDone, Code: "interrupted", Message: fmt.Sprintf("Stopping was cut short: %v", err), Next: deps.Command("dev:stop"), Err: err}
+		why := firstWords(err)
+		if ctx.Err() != nil {
+			why = "interrupted"
+		}
+		return r, &Failure{Exit: ExitNotDone, Code: "interrupted", Message: fmt.Sprintf("Stopping was cut short (%s): %d of %d processes are gone, the others were told to end.", why, r.Gone, len(outcomes)), Next: deps.Command("dev:stop"), Err: err}
 	}
 	return r, nil
 }

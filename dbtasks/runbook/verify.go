@@ -191,11 +191,12 @@ func (v *verification) reload(ctx context.Context, n int) error {
 	defer done()
 	for i, m := range v.modules {
 		if err := m.touch(v.beacon.url(n, i)); err != nil {
-			return fmt.Errorf("touch %s: %w", v.report.Modules[i], err)
+			return &Failure{Exit: ExitNotDone, Code: "not_touched", Message: fmt.Sprintf("Nothing is proven: %s can't be changed for a moment: %s.", v.report.Modules[i], osWords(err)),
+				Next: v.deps.Command("dev:verify"), Err: err}
 		}
 	}
 	// One of them at least: a seed's or a worker's module is not the dev server's.
-	if err := v.server.askUntil(ctx, func() bool { return v.beacon.heard(n) }); err != nil {
+	if err := v.server.askUntil(ctx, v.deps, func() bool { return v.beacon.heard(n) }); err != nil {
 		return err
 	}
 	if !v.beacon.heard(n) {

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -49,12 +51,14 @@ func reportsItself(file string) bool {
 // run knows one that was left (both this process and its keeper killed).
 const reportMark = "// dbtasks dev:verify: remove this line\n"
 
+// reportStart begins that line.
+const reportStart = "\n;void fetch("
+
 // module is one client module while the proof lasts. A keeper process holds
 // what it was and puts it back when this process closes the pipe or is gone.
 type module struct {
 	path     string
 	original []byte
-	mode     os.FileMode
 	keeper   *exec.Cmd
 	in       io.WriteCloser
 }
@@ -67,7 +71,6 @@ func init() { reexec.Register(verifyKeeper, keepModule) }
 type kept struct {
 	Path     string
 	Original []byte
-	Mode     os.FileMode
 	Modified time.Time
 }
 
@@ -92,7 +95,7 @@ func openModules(root string, files []string) (list []*module, err error) {
 		if err != nil {
 			return list, err
 		}
-		m := &module{path: path, original: withoutReport(text), mode: info.Mode().Perm()}
+		m := &module{path: path, original: withoutReport(text)}
 		if err := m.keep(info.ModTime()); err != nil {
 			return list, fmt.Errorf("start what puts %s back: %w", file, err)
 		}
@@ -106,7 +109,7 @@ func withoutReport(text []byte) []byte {
 	if !bytes.HasSuffix(text, []byte(reportMark)) {
 		return text
 	}
-	if i := bytes.LastIndex(text, []byte("\n;void fetch(")); i >= 0 {
+	if i := bytes.LastIndex(text, []byte(reportStart)); i >= 0 {
 		return text[:i]
 	}
 	return text
@@ -127,17 +130,46 @@ func (m *module) keep(modified time.Time) error {
 		return err
 	}
 	m.in = in
-	if err := json.NewEncoder(in).Encode(kept{m.path, m.original, m.mode, modified}); err != nil {
+	if err := json.NewEncoder(in).Encode(kept{m.path, m.original, modified}); err != nil {
 		return err
 	}
 	_, err = io.ReadFull(out, make([]byte, 1)) // it has it
 	return err
 }
 
-// touch changes the module so that it reports its evaluation to this URL.
+// errEdited: somebody else has written a module since the proof began.
+var errEdited = errors.New("it was edited meanwhile")
+
+// touch changes the module so that it reports its evaluation to this URL. What
+// it was is never written again, so that no full disk and no kill can take it.
 func (m *module) touch(url string) error {
-	text := slices.Concat(m.original, fmt.Appendf(nil, "\n;void fetch(%q).catch(() => {}); %s", url, reportMark))
-	return os.WriteFile(m.path, text, m.mode)
+	line := fmt.Appendf(nil, "%s%q).catch(() => {}); %s", reportStart, url, reportMark)
+	now, err := os.ReadFile(m.path)
+	if err != nil {
+		return err
+	}
+	if !unedited(now, m.original) {
+		return errEdited
+	}
+	f, err := os.OpenFile(m.path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(line, int64(len(m.original)))
+	if err == nil {
+		err = f.Truncate(int64(len(m.original) + len(line)))
+	}
+	return errors.Join(err, f.Close())
+}
+
+// unedited tells whether a module is what it was, with or without one line of
+// ours, or the beginning of one.
+func unedited(now, original []byte) bool {
+	line, unchanged := bytes.CutPrefix(now, original)
+	if !unchanged || len(line) <= len(reportStart) {
+		return unchanged && strings.HasPrefix(reportStart, string(line))
+	}
+	return bytes.HasPrefix(line, []byte(reportStart)) && bytes.Count(bytes.TrimSuffix(line, []byte("\n")), []byte("\n")) == 1
 }
 
 // closeModules has every keeper put its file back, and waits for it.
@@ -165,11 +197,20 @@ func keepModule([]string) int {
 	if err == nil && bytes.Equal(now, k.Original) {
 		return 0
 	}
-	if err != nil || !bytes.Equal(withoutReport(now), k.Original) {
+	if err != nil || !unedited(now, k.Original) {
 		return 1 // edited meanwhile: the edit stays
 	}
-	if err := errors.Join(os.WriteFile(k.Path, k.Original, k.Mode), os.Chtimes(k.Path, time.Time{}, k.Modified)); err != nil {
+	if err := errors.Join(os.Truncate(k.Path, int64(len(k.Original))), os.Chtimes(k.Path, time.Time{}, k.Modified)); err != nil {
 		return 1
 	}
 	return 0
+}
+
+// osWords are the operating system's words of a file's error, without the path.
+func osWords(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
 }

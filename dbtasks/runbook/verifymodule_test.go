@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -66,9 +67,36 @@ func TestAnEditMadeMeanwhileStays(t *testing.T) {
 	if err := os.WriteFile(path, []byte("export const pool = better();"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := m[0].touch("http://127.0.0.1:1/2"); !errors.Is(err, errEdited) {
+		t.Errorf("the next touch: %v", err)
+	}
 	closeModules(m)
 	if got := read(t, path); got != "export const pool = better();" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestATouchThatWasCutShortIsTakenAwayAndAnEditBehindItIsNot(t *testing.T) {
+	t.Parallel()
+	line := reportStart + "\"http://127.0.0.1:1/1\").catch(() => {}); " + reportMark
+	for text, want := range map[string]string{
+		client + line:                    client,
+		client + line[:1]:                client, // a full disk, or a kill
+		client + line[:len(line)-20]:     client,
+		client + line + "let mine = 1":   client + line + "let mine = 1",
+		client + "\nlet mine = 1":        client + "\nlet mine = 1",
+		client[:len(client)-5]:           client[:len(client)-5],
+		"let mine = 1\n" + client + line: "let mine = 1\n" + client + line,
+		"":                               "",
+	} {
+		path, _, m := opened(t, client)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		closeModules(m)
+		if got := read(t, path); got != want {
+			t.Errorf("%q\nbecame %q", text, got)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -105,6 +106,7 @@ func (s *provedServer) start(ctx context.Context, deps *Deps, path string) error
 	if s.log, err = os.CreateTemp("", "dbtasks-verify-*.log"); err != nil {
 		return fmt.Errorf("keep what the dev server says: %w", err)
 	}
+	_ = os.Remove(s.log.Name()) // nothing is left however we end; Windows does it in stop
 	s.url, s.started, s.command = fmt.Sprintf("http://localhost:%d%s", port, path), true, command.Line
 	deps.progress("starting on port %d: %s", port, command.Line)
 	runCtx, cancel := context.WithCancel(ctx)
@@ -137,7 +139,8 @@ func (s *provedServer) tail() []string {
 	if s.log == nil {
 		return nil
 	}
-	text, err := os.ReadFile(s.log.Name())
+	// Not by the file's own offset: the server writes there.
+	text, err := io.ReadAll(io.NewSectionReader(s.log, 0, math.MaxInt64))
 	if err != nil || len(bytes.TrimSpace(text)) == 0 {
 		return nil
 	}
@@ -185,10 +188,8 @@ func (s *provedServer) awaitPage(ctx context.Context, deps *Deps) error {
 			return nil
 		}
 		if s.started {
-			select {
-			case <-s.ended:
-				return &Failure{Exit: ExitNotDone, Code: "no_server", Message: "The dev server ended before it answered.", Details: s.tail(), Next: deps.Command("dev:start")}
-			default:
+			if err := s.dead(deps, "before it answered"); err != nil {
+				return err
 			}
 		} else if status == 0 {
 			break
@@ -208,12 +209,25 @@ func (s *provedServer) awaitPage(ctx context.Context, deps *Deps) error {
 		Next: "give a page that works and queries the database: " + deps.Command("dev:verify -url=/path/of/it")}
 }
 
+// dead is a failure when the server that was started has ended.
+func (s *provedServer) dead(deps *Deps, when string) error {
+	select {
+	case <-s.ended:
+		return &Failure{Exit: ExitNotDone, Code: "no_server", Message: fmt.Sprintf("The dev server ended %s: nothing is proven.", when), Details: s.tail(), Next: deps.Command("dev:start")}
+	default: // it runs, or was not started by us: then ended is nil
+		return nil
+	}
+}
+
 // askUntil asks for the page until done, or the time for it is over.
-func (s *provedServer) askUntil(ctx context.Context, done func() bool) error {
+func (s *provedServer) askUntil(ctx context.Context, deps *Deps, done func() bool) error {
 	for deadline := time.Now().Add(evaluatedIn); !done() && time.Now().Before(deadline); {
 		s.get(ctx)
 		if done() {
 			break
+		}
+		if err := s.dead(deps, "during the proof"); err != nil {
+			return err
 		}
 		if err := pause(ctx, 50*time.Millisecond); err != nil {
 			return err

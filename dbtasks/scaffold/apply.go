@@ -126,5 +126,5 @@ func Tidy(err error) string {
 	} else if errors.As(err, &link) {
 		text = strings.Replace(text, link.Error(), link.Err.Error(), 1)
 	}
-	return text
+	return strings.TrimSuffix(text, ": "+context.Canceled.Error()) // "stopped before …" says it
 }

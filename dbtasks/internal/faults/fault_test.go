@@ -35,7 +35,11 @@ var groups = []struct {
 	{"network", networkFaults},
 	{"process", processFaults},
 	{"signal", signalFaults},
+	{"verify", verifyFaults},
+	{"init", initFaults},
 	{"files", fileFaults},
+	{"between", betweenFaults},
+	{"space", spaceFaults},
 	{"several", severalFaults},
 }
 
@@ -43,6 +47,7 @@ var groups = []struct {
 // its own, and prints the table when all are over.
 func TestFaults(t *testing.T) {
 	common = pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 100})
+	spare.list = nil
 	bystanders = common.NewDatabase().Open(2, "bystander")
 	watch := watchCommandLines(t)
 	t.Cleanup(func() { printTable(t); watch.stop(t) })
@@ -71,9 +76,13 @@ func play(t *testing.T, group string, f fault) {
 		}
 	}()
 	s := newScene(t, r)
+	if strings.HasPrefix(f.args, "dev:stop") || group == "init" {
+		s.at(1) // these log in nowhere
+	}
 	if f.inject != nil {
 		f.inject(s)
 	}
+	s.environ() // made before several may ask for it at once
 	began := time.Now()
 	var o outcome
 	if f.act != nil {
@@ -96,4 +105,5 @@ func play(t *testing.T, group string, f fault) {
 		f.after(s)
 	}
 	s.nothingLeft()
+	s.giveBack()
 }

@@ -48,7 +48,7 @@ var fileFaults = []fault{
 	{name: "package.json is broken", inject: func(s *scene) { s.write("package.json", `{"scripts":`) }, args: "dev:start", exit: 2, says: "package.json"},
 	{name: "no dev script", inject: func(s *scene) { s.write("package.json", `{"name":"shop"}`) }, args: "dev:start", exit: 2, says: "dev"},
 	{name: "no HOME", inject: func(s *scene) { delete(s.env, "HOME") }, args: "db:test", says: "OK: logged in"},
-	{name: "no PATH", inject: func(s *scene) { delete(s.env, "PATH"); s.leak = s.db.Open(2, "leak") }, args: "db:cleanup", says: "Ended 2 idle sessions"},
+	{name: "no PATH", inject: func(s *scene) { delete(s.env, "PATH"); s.leak = s.db().Open(2, "leak") }, args: "db:cleanup", says: "Ended 2 idle sessions"},
 	{name: "HOME and TMPDIR may not be written", inject: func(s *scene) {
 		s.ordinary()
 		s.chmod("../home", 0o500)
@@ -105,10 +105,10 @@ var fileFaults = []fault{
 // and RAW stand for the right one, for that without a limit, and for a password.
 func dotenv(text string) func(*scene) {
 	return func(s *scene) {
-		delete(s.env, "DATABASE_URL")
+		s.unset = true
 		if text != "" {
-			s.write(".env", strings.NewReplacer("URL'", s.db.URL("connection_limit=5")+"'", "\"URL", "\""+s.db.URL("connection_limit=5"), "=URL", "="+s.db.URL("connection_limit=5"),
-				"BARE", s.db.URL(), "RAW", strings.ReplaceAll(s.secret("p/#@"), "\n", "")).Replace(text))
+			s.write(".env", strings.NewReplacer("URL'", s.db().URL("connection_limit=5")+"'", "\"URL", "\""+s.db().URL("connection_limit=5"), "=URL", "="+s.db().URL("connection_limit=5"),
+				"BARE", s.db().URL(), "RAW", strings.ReplaceAll(s.secret("p/#@"), "\n", "")).Replace(text))
 		}
 	}
 }
@@ -135,6 +135,11 @@ func (s *scene) must(err error) {
 	if err != nil {
 		s.Fatal(err)
 	}
+}
+
+func (s *scene) exists(name string) bool {
+	_, err := os.Stat(filepath.Join(s.project, name))
+	return err == nil
 }
 
 func (s *scene) mkdir(name string) {

@@ -28,7 +28,7 @@ var impostorFaults = []fault{
 	{name: "nothing listens", inject: func(s *scene) { s.at(pgtest.FreePort(s.T)) }, args: "db:test", exit: 1, says: "Nothing accepts connections"},
 	{name: "nothing listens: monitor", inject: func(s *scene) { s.at(pgtest.FreePort(s.T)) }, args: "db:monitor -once", exit: 1, says: "Nothing accepts connections"},
 	{name: "another PostgreSQL on the port", inject: func(s *scene) {
-		s.env["DATABASE_URL"] = common.URL(s.db.Role, s.db.Password, "somewhere_else", "connection_limit=5")
+		s.env["DATABASE_URL"] = common.URL(s.db().Role, s.db().Password, "somewhere_else", "connection_limit=5")
 	}, args: "db:cleanup -force", exit: 1, says: "has no database"},
 }
 

@@ -26,7 +26,7 @@ func (s *scene) nothingLeft() {
 		if left = s.left(); len(left) == 0 || time.Now().After(deadline) {
 			break
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond)
 	}
 	if len(left) > 0 {
 		s.row.left = strings.Join(left, ", ")
@@ -93,6 +93,9 @@ func markedWith(mark string) (pids []string) {
 // toolSessions counts the tool's sessions in the scene's database; a server
 // that lets nobody in has none that could be counted.
 func (s *scene) toolSessions() (n int) {
+	if s.database.Name == "" {
+		return 0
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.server.AdminURL("postgres"))
@@ -100,7 +103,7 @@ func (s *scene) toolSessions() (n int) {
 		return 0
 	}
 	defer conn.Close(ctx)
-	_ = conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dbtasks' AND datname = $1", s.db.Name).Scan(&n)
+	_ = conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dbtasks' AND datname = $1", s.db().Name).Scan(&n)
 	return n
 }
 
@@ -111,15 +114,27 @@ func commandLine(pid string) string {
 
 // startTime tells one process from a later one with its pid; empty: gone.
 func startTime(pid int) string {
+	if fields := statFields(pid); len(fields) > 19 && fields[0] != "Z" {
+		return fields[19]
+	}
+	return ""
+}
+
+// state is a process's: R, S, T (stopped), Z …; empty: gone.
+func state(pid int) string {
+	if fields := statFields(pid); len(fields) > 0 {
+		return fields[0]
+	}
+	return ""
+}
+
+// statFields are those of /proc/<pid>/stat from the state on.
+func statFields(pid int) []string {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return ""
+		return nil
 	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(fields) < 20 || fields[0] == "Z" {
-		return ""
-	}
-	return fields[19]
+	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 }
 
 // eventually polls a condition of a scene.

@@ -52,11 +52,11 @@ var processFaults = []fault{
 	{name: "a stale server of this project", inject: func(s *scene) { s.devServer(); s.env["DBTASKS_DEV_COMMAND"] = "exit 0" }, args: "dev:start", exit: 1, says: "port"},
 	{name: "a stale server, replaced", inject: func(s *scene) { s.devServer(); s.env["DBTASKS_DEV_COMMAND"] = "exit 0" }, args: "dev:start -replace", says: "exit code 0"},
 	{name: "the leaking process dies while it is cleaned up", inject: func(s *scene) {
-		leak := pgtest.StartLeak(s.T, pgtest.LeakOptions{URL: s.db.URL("application_name=leak"), Sessions: 5})
+		leak := pgtest.StartLeak(s.T, pgtest.LeakOptions{URL: s.db().URL("application_name=leak"), Sessions: 5})
 		s.whenOurs("0 s", func(int) { leak.Kill() })
 	}, args: "db:cleanup", says: "database"},
 	{name: "a frozen client keeps its sessions", inject: func(s *scene) {
-		leak := pgtest.StartLeak(s.T, pgtest.LeakOptions{URL: s.db.URL("application_name=leak"), Sessions: 5})
+		leak := pgtest.StartLeak(s.T, pgtest.LeakOptions{URL: s.db().URL("application_name=leak"), Sessions: 5})
 		s.must(syscall.Kill(leak.PID, syscall.SIGSTOP))
 	}, args: "db:cleanup", says: "Ended 5 idle sessions"},
 	{name: "the tests leave a process behind", inject: func(s *scene) {

@@ -26,7 +26,7 @@ type proxy struct {
 func (s *scene) through(p proxy) {
 	s.Helper()
 	port := s.listen(func(client net.Conn) { p.serve(client, s.server.Port) })
-	s.env["DATABASE_URL"] = fmt.Sprintf("%s&connect_timeout=5", replacePort(s.env["DATABASE_URL"], s.server.Port, port))
+	s.env["DATABASE_URL"] = fmt.Sprintf("%s&connect_timeout=5", replacePort(s.url(), s.server.Port, port))
 }
 
 func replacePort(url string, from, to int) string {
@@ -92,27 +92,30 @@ func (p proxy) pass(from, to net.Conn, look func([]byte) bool) {
 // full, and what comes on top is dropped, as a firewall does.
 func (s *scene) blackhole() (port int) {
 	s.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		s.Fatal(err)
-	}
+	return s.drop(syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+}
+
+// silent is a blackhole at the server's port of another address.
+func (s *scene) silent(address ...byte) {
+	s.Helper()
+	s.drop(syscall.SockaddrInet4{Addr: [4]byte(address), Port: s.server.Port})
+}
+
+func (s *scene) drop(at syscall.SockaddrInet4) (port int) {
+	s.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	s.must(err)
 	s.Cleanup(func() { _ = syscall.Close(fd) })
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		s.Fatal(os.NewSyscallError("bind", err))
-	}
-	if err := syscall.Listen(fd, 0); err != nil {
-		s.Fatal(os.NewSyscallError("listen", err))
-	}
+	s.must(os.NewSyscallError("bind", syscall.Bind(fd, &at)))
+	s.must(os.NewSyscallError("listen", syscall.Listen(fd, 0)))
 	bound, err := syscall.Getsockname(fd)
-	if err != nil {
-		s.Fatal(err)
-	}
-	port = bound.(*syscall.SockaddrInet4).Port
+	s.must(err)
+	address := bound.(*syscall.SockaddrInet4)
 	for range 3 {
-		c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), 200*time.Millisecond)
+		c, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", net.IP(address.Addr[:]), address.Port), 200*time.Millisecond)
 		if err == nil {
 			s.Cleanup(func() { _ = c.Close() })
 		}
 	}
-	return port
+	return address.Port
 }

@@ -44,8 +44,10 @@ type scene struct {
 	tmp       string // the tool's TMPDIR
 	ports     int    // the first of three dev ports; the bystander listens on the last
 	server    *pgtest.Server
-	db        pgtest.Database
+	database  pgtest.Database // see db
 	env       map[string]string
+	spoilt    bool   // the row has altered its role or database
+	unset     bool   // DATABASE_URL is not in the tool's environment
 	marker    string // in the environment of the tool and of all that it starts
 	neighbour *standin
 	leak      []*pgx.Conn   // sessions of the scene's database that nobody uses
@@ -68,13 +70,52 @@ func newScene(t *testing.T, r *row) *scene {
 	s.write("package.json", `{"name":"shop","scripts":{"dev":"exit 0"}}`)
 	s.env = map[string]string{"PATH": os.Getenv("PATH"), "HOME": filepath.Join(s.dir, "home"), "TMPDIR": s.tmp, "LANG": "C.UTF-8",
 		"DBTASKS_PORTS": fmt.Sprintf("%d-%d", s.ports, s.ports+2)}
-	s.use(s.newDatabase())
 	s.neighbour = s.start(filepath.Join(s.dir, "neighbour"), "listen", "PORT="+strconv.Itoa(s.ports+2))
 	return s
 }
 
+// spare are databases of the common server that earlier rows have no use for
+// any more: to make and remove one for each row would take longer than all else.
+var spare struct {
+	sync.Mutex
+	list []pgtest.Database
+}
+
+// giveBack leaves the scene's database to a later row, once nobody is in it.
+func (s *scene) giveBack() {
+	if s.server != common || s.spoilt || s.database.Name == "" || s.Failed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	for _, c := range s.leak {
+		_ = c.Close(ctx)
+	}
+	admin, err := pgx.Connect(ctx, common.AdminURL("postgres"))
+	if err != nil {
+		return
+	}
+	defer admin.Close(ctx)
+	for empty := false; !empty; {
+		if admin.QueryRow(ctx, "SELECT count(*) = 0 FROM pg_stat_activity, pg_sleep(0.01) WHERE datname = $1", s.database.Name).Scan(&empty) != nil {
+			return
+		}
+	}
+	spare.Lock()
+	defer spare.Unlock()
+	spare.list = append(spare.list, s.database)
+}
+
 // newDatabase has a password that needs escaping wherever it may be put.
 func (s *scene) newDatabase() pgtest.Database {
+	spare.Lock()
+	if n := len(spare.list); s.server == common && n > 0 {
+		db := spare.list[n-1]
+		spare.list = spare.list[:n-1]
+		spare.Unlock()
+		return db
+	}
+	spare.Unlock()
 	id := strings.ToLower(rand.Text()[:8])
 	return s.server.NewNamedDatabase("shop_"+id, "app_"+id, s.secret(`p@ss:w/#? "'%$&`))
 }
@@ -87,10 +128,27 @@ func (s *scene) secret(prefix string) string {
 	return prefix + core
 }
 
+// db is the scene's database, made when it is asked for: most of the table's
+// time would be theirs.
+func (s *scene) db() pgtest.Database {
+	s.Helper()
+	if s.database.Name == "" {
+		s.use(s.newDatabase())
+	}
+	return s.database
+}
+
 // use makes a database that of DATABASE_URL.
 func (s *scene) use(db pgtest.Database) {
-	s.db = db
+	s.database = db
 	s.env["DATABASE_URL"] = db.URL("connection_limit=5")
+}
+
+// alter runs a statement about the scene's role or database.
+func (s *scene) alter(statement, name string) {
+	s.Helper()
+	s.spoilt = true
+	s.server.Exec(fmt.Sprintf(statement, pgx.Identifier{name}.Sanitize()))
 }
 
 // own gives the scene a server of its own, with a bystander's sessions.
@@ -115,11 +173,26 @@ func (s *scene) at(port int, params ...string) {
 	s.env["DATABASE_URL"] = fmt.Sprintf("postgresql://app:%s@127.0.0.1:%d/shop?connection_limit=1&connect_timeout=1%s", s.secret("x"), port, strings.Join(append([]string{""}, params...), "&"))
 }
 
+// url is the scene's DATABASE_URL.
+func (s *scene) url() string {
+	s.Helper()
+	if s.env["DATABASE_URL"] == "" {
+		s.db()
+	}
+	return s.env["DATABASE_URL"]
+}
+
 // environ is the tool's environment.
 func (s *scene) environ() []string {
+	s.Helper()
+	if !s.unset {
+		s.url()
+	}
 	list := []string{s.marker}
 	for name, value := range maps.All(s.env) {
-		list = append(list, name+"="+value)
+		if name != "DATABASE_URL" || !s.unset {
+			list = append(list, name+"="+value)
+		}
 	}
 	return list
 }

@@ -32,7 +32,7 @@ var serverFaults = []fault{
 	{name: "frozen postmaster: cleanup", inject: func(s *scene) { s.own(pgserver.DisposableOptions{}); s.freeze(s.server.PID); s.short() }, args: "db:cleanup", exit: 1, says: "No answer from", bound: 10 * time.Second},
 	{name: "one frozen backend", inject: func(s *scene) {
 		s.own(pgserver.DisposableOptions{})
-		s.leak = s.db.Open(3, "leak")
+		s.leak = s.db().Open(3, "leak")
 		s.freeze(int(s.leak[1].PgConn().PID()))
 	}, args: "db:cleanup", exit: 1, says: "Ended 2 of 3", bound: 12 * time.Second},
 	{name: "our own backend killed with -9", inject: func(s *scene) {
@@ -56,7 +56,7 @@ var serverFaults = []fault{
 	{name: "restart: command hangs up without a server", inject: func(s *scene) { down(s); s.env["DBTASKS_RESTART_COMMAND"] = "true" }, args: "dev:recover", exit: 1, says: "Nothing accepts connections", bound: 40 * time.Second},
 	{name: "two servers on the machine", inject: func(s *scene) {
 		s.own(pgserver.DisposableOptions{})
-		s.leak = s.db.Open(2, "leak")
+		s.leak = s.db().Open(2, "leak")
 		s.env["DBTASKS_ADMIN_URL"] = common.AdminURL("postgres") // of the other
 	}, args: "db:cleanup", says: "Ended 2 idle sessions"},
 	{name: "two servers: the admin's is another, ours is full", inject: func(s *scene) {
@@ -92,7 +92,7 @@ func standby(hot string) func(*scene) {
 // smart is a shutdown that waits for a client for ever.
 func smart(s *scene) {
 	s.own(pgserver.DisposableOptions{})
-	s.leak = s.db.Open(1, "app")
+	s.leak = s.db().Open(1, "app")
 	s.ended = true
 	if err := syscall.Kill(s.server.PID, syscall.SIGTERM); err != nil {
 		s.Fatal(err)
@@ -110,7 +110,9 @@ func (s *scene) freeze(pid int) {
 }
 
 // short makes a login give up after a second.
-func (s *scene) short() { s.env["DATABASE_URL"] = s.db.URL("connection_limit=5", "connect_timeout=1") }
+func (s *scene) short() {
+	s.env["DATABASE_URL"] = s.db().URL("connection_limit=5", "connect_timeout=1")
+}
 
 // whenOurs does something to the tool's own backend, once it has one that old.
 func (s *scene) whenOurs(age string, do func(pid int)) {
@@ -118,7 +120,7 @@ func (s *scene) whenOurs(age string, do func(pid int)) {
 	go func() {
 		for range 1000 {
 			var pid int
-			err := admin.QueryRow(s.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name = 'dbtasks' AND datname = $1 AND clock_timestamp() - backend_start > $2::interval", s.db.Name, age).Scan(&pid)
+			err := admin.QueryRow(s.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name = 'dbtasks' AND datname = $1 AND clock_timestamp() - backend_start > $2::interval", s.db().Name, age).Scan(&pid)
 			if err == nil {
 				do(pid)
 				return

@@ -15,7 +15,7 @@ import (
 var severalFaults = []fault{
 	{name: "20 cleanups at once", inject: func(s *scene) {
 		s.own(pgserver.DisposableOptions{MaxConnections: 60})
-		s.leak = s.db.Open(10, "leak")
+		s.leak = s.db().Open(10, "leak")
 	}, act: atOnceRun(20, "db:cleanup"), says: "all gone", bound: 30 * time.Second, after: freed},
 	{name: "20 cleanups at once of a full server", inject: func(s *scene) { full(s); s.admin() }, act: atOnceRun(20, "db:cleanup"), says: "all gone", bound: 30 * time.Second, after: freed},
 	{name: "two recovers at once", inject: func(s *scene) { full(s); s.admin() }, act: atOnceRun(2, "dev:recover -start=false"), says: "ok    cleanup", bound: 20 * time.Second, after: freed},

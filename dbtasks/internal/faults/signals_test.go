@@ -17,21 +17,23 @@ type moment struct {
 	args    string
 	inject  func(*scene)
 	reached func(*scene) bool
+	after   func(*scene) // further checks
 }
 
 var moments = []moment{
-	{"dev:start, the server runs", "dev:start", serving, (*scene).serves},
-	{"dev:recover, in step stop", "dev:recover", func(s *scene) { serving(s); s.devServer("STUBBORN=1") }, func(s *scene) bool { return s.said("1. stop") }},
-	{"dev:recover, in step restart", "dev:recover -restart=always", func(s *scene) { serving(s); s.env["DBTASKS_RESTART_COMMAND"] = "exec sleep 40" }, func(s *scene) bool { return s.runs("sleep 40") }},
-	{"dev:recover, in step cleanup", "dev:recover", func(s *scene) {
+	{name: "dev:start, the server runs", args: "dev:start", inject: serving, reached: (*scene).serves},
+	{name: "dev:recover, in step stop", args: "dev:recover", inject: func(s *scene) { serving(s); s.devServer("STUBBORN=1", "NOTE=termed") }, reached: func(s *scene) bool { return s.exists("termed") }},
+	{name: "dev:recover, in step restart", args: "dev:recover -restart=always", inject: func(s *scene) { serving(s); s.env["DBTASKS_RESTART_COMMAND"] = "sleep 39 & sleep 40; sleep 41" }, reached: func(s *scene) bool { return s.runs("sleep 40") }},
+	{name: "dev:recover, in step cleanup", args: "dev:recover", inject: func(s *scene) {
 		serving(s)
 		s.own(pgserver.DisposableOptions{})
-		s.leak = s.db.Open(2, "leak")
+		s.leak = s.db().Open(2, "leak")
 		s.freeze(int(s.leak[0].PgConn().PID()))
-	}, func(s *scene) bool { return s.said("skip  restart") || s.said("restart ") && s.said("stop  ") }},
-	{"dev:recover, in step start", "dev:recover", serving, (*scene).serves},
-	{"db:monitor", "db:monitor -every=50ms", func(*scene) {}, func(s *scene) bool { return s.said("sessions") }},
-	{"dev:test, the tests run", "dev:test", func(s *scene) { s.env["DBTASKS_TEST_COMMAND"] = "sleep 41" }, func(s *scene) bool { return s.runs("sleep 41") }},
+	}, reached: func(s *scene) bool { return s.said("cleaning up") }},
+	{name: "dev:recover, in step start", args: "dev:recover", inject: serving, reached: (*scene).serves},
+	verifying,
+	{name: "db:monitor", args: "db:monitor -every=50ms", reached: func(s *scene) bool { return s.said("sessions") }},
+	{name: "dev:test, the tests run", args: "dev:test", inject: func(s *scene) { s.env["DBTASKS_TEST_COMMAND"] = "sleep 41" }, reached: func(s *scene) bool { return s.runs("sleep 41") }},
 }
 
 // signalFaults: each signal at each moment, to the tool alone.
@@ -41,15 +43,15 @@ var signalFaults = func() (list []fault) {
 			name string
 			sig  syscall.Signal
 		}{{"INT", syscall.SIGINT}, {"TERM", syscall.SIGTERM}, {"HUP", syscall.SIGHUP}, {"KILL", syscall.SIGKILL}} {
-			if sig.sig == syscall.SIGKILL && strings.Contains(m.name, "restart") {
-				continue // the user's own command is then the user's
-			}
-			list = append(list, fault{name: fmt.Sprintf("%s: %s", m.name, sig.name), inject: m.inject, exit: exitAfter(m, sig.sig), bound: 15 * time.Second,
+			list = append(list, fault{name: fmt.Sprintf("%s: %s", m.name, sig.name), inject: m.inject, after: m.after, exit: exitAfter(m, sig.sig), bound: 15 * time.Second,
 				act: func(s *scene) outcome { return s.signalled(m, sig.sig) }})
 		}
 	}
-	for _, launcher := range []string{"mage", "npm run", "npm run's sh"} {
-		list = append(list, fault{name: "dev:start: " + launcher + " above it killed with -9", inject: serving, exit: -1, act: func(s *scene) outcome { return s.launched(launcher) }, bound: 15 * time.Second})
+	for _, m := range []moment{moments[0], {name: "dev:recover", args: "dev:recover", inject: serving, reached: (*scene).serves}, verifying} {
+		target, _, _ := strings.Cut(m.args, " ")
+		for _, launcher := range []string{"mage", "npm run", "npm run's sh"} {
+			list = append(list, fault{name: fmt.Sprintf("%s: %s above it killed with -9", target, launcher), inject: m.inject, exit: -1, act: func(s *scene) outcome { return s.launched(launcher, m) }, bound: 15 * time.Second, after: m.after})
+		}
 	}
 	return list
 }()
@@ -118,24 +120,23 @@ func (s *scene) signalled(m moment, sig syscall.Signal) outcome {
 	}
 }
 
-// launched runs dev:start below a launcher and kills that alone.
-func (s *scene) launched(launcher string) outcome {
+// launched runs a target below a launcher and kills that alone.
+func (s *scene) launched(launcher string, m moment) outcome {
 	runbook, _ := programs(s.T)
-	s.row.target = launcher + " dev:start"
+	s.row.target = launcher + " " + m.args
 	cmd, _, _ := s.command()
 	s.output = &lockedBuffer{}
 	cmd.Stdout, cmd.Stderr = s.output, s.output
 	if strings.HasPrefix(launcher, "npm") {
 		s.npm()
-		s.write("package.json", `{"name":"shop","scripts":{"dev":"exit 0","up":"`+runbook+` dev:start"}}`)
+		s.write("package.json", strings.Replace(s.read("package.json"), `"dev":"exit 0"`, `"dev":"exit 0","up":"`+runbook+` `+m.args+`"`, 1))
 		cmd.Path, cmd.Args = lookPath("npm"), []string{"npm", "run", "up"}
 		cmd.Env = append(cmd.Env, "npm_config_update_notifier=false", "npm_config_cache="+s.dir+"/npm")
 	} else {
-		cmd.Path, cmd.Args = "/bin/sh", []string{"mage", "-c", runbook + " dev:start; :"}
+		cmd.Path, cmd.Args = "/bin/sh", []string{"mage", "-c", runbook + " " + m.args + "; :"}
 	}
 	s.must(cmd.Start())
-	done := make(chan error, 1)
-	s.eventually("the dev server listens", s.serves)
+	s.eventually("the moment "+m.name, func() bool { return m.reached(s) })
 	victim := cmd.Process.Pid
 	if strings.HasSuffix(launcher, "sh") {
 		for _, p := range s.marked() {
@@ -145,6 +146,5 @@ func (s *scene) launched(launcher string) outcome {
 		}
 	}
 	s.must(syscall.Kill(victim, syscall.SIGKILL))
-	go func() { done <- cmd.Wait() }()
-	return s.outcome(<-done, s.output.text(), s.empty())
+	return s.outcome(cmd.Wait(), s.output.text(), s.empty())
 }

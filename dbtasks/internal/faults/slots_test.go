@@ -3,10 +3,6 @@
 package faults
 
 import (
-	"fmt"
-
-	"github.com/jackc/pgx/v5"
-
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
@@ -20,11 +16,11 @@ var slotFaults = []fault{
 	{name: "every slot taken: who", inject: func(s *scene) { full(s); s.fillReserved() }, args: "db:who", says: "No slot is left"},
 	{name: "every slot taken: a dry run ends none", inject: func(s *scene) { full(s); s.fillReserved() }, args: "db:cleanup -dry", says: "", exit: 0, after: func(s *scene) { s.held(17) }},
 	{name: "every slot taken, none idle", inject: busy, args: "db:cleanup", exit: 1, says: "the reserved ones too", after: func(s *scene) { s.held(17) }},
-	{name: "role limit", inject: func(s *scene) { s.limit("ALTER ROLE %s CONNECTION LIMIT 6", s.db.Role) }, args: "db:test", exit: 1, says: "has reached its own connection limit"},
-	{name: "role limit, cleaned up", inject: func(s *scene) { s.limit("ALTER ROLE %s CONNECTION LIMIT 6", s.db.Role); s.admin() }, args: "db:cleanup", says: "Ended 6 idle sessions"},
-	{name: "database limit", inject: func(s *scene) { s.limit("ALTER DATABASE %s CONNECTION LIMIT 6", s.db.Name) }, args: "db:test", exit: 1, says: "has reached its own connection limit"},
-	{name: "database limit, cleaned up", inject: func(s *scene) { s.limit("ALTER DATABASE %s CONNECTION LIMIT 6", s.db.Name); s.admin() }, args: "db:cleanup", says: "Ended 6 idle sessions"},
-	{name: "pool limit above the server's slots", inject: func(s *scene) { s.env["DATABASE_URL"] = s.db.URL("connection_limit=1000") }, args: "db:cleanup -force", exit: 2, says: "connection_limit"},
+	{name: "role limit", inject: func(s *scene) { s.limit("ALTER ROLE %s CONNECTION LIMIT 6", s.db().Role) }, args: "db:test", exit: 1, says: "has reached its own connection limit"},
+	{name: "role limit, cleaned up", inject: func(s *scene) { s.limit("ALTER ROLE %s CONNECTION LIMIT 6", s.db().Role); s.admin() }, args: "db:cleanup", says: "Ended 6 idle sessions"},
+	{name: "database limit", inject: func(s *scene) { s.limit("ALTER DATABASE %s CONNECTION LIMIT 6", s.db().Name) }, args: "db:test", exit: 1, says: "has reached its own connection limit"},
+	{name: "database limit, cleaned up", inject: func(s *scene) { s.limit("ALTER DATABASE %s CONNECTION LIMIT 6", s.db().Name); s.admin() }, args: "db:cleanup", says: "Ended 6 idle sessions"},
+	{name: "pool limit above the server's slots", inject: func(s *scene) { s.env["DATABASE_URL"] = s.db().URL("connection_limit=1000") }, args: "db:cleanup -force", exit: 2, says: "connection_limit"},
 	{name: "full of another database's sessions", inject: func(s *scene) {
 		s.own(pgserver.DisposableOptions{})
 		s.server.NewDatabase().Fill("elsewhere")
@@ -37,7 +33,7 @@ var slotFaults = []fault{
 func full(s *scene) {
 	s.own(pgserver.DisposableOptions{MaxConnections: 21}) // one is the bystander's
 	var err error
-	if s.leak, err = s.db.Fill("leak"); len(s.leak) != 17 {
+	if s.leak, err = s.db().Fill("leak"); len(s.leak) != 17 {
 		s.Fatalf("%d sessions, then %v", len(s.leak), err)
 	}
 }
@@ -84,8 +80,8 @@ func (s *scene) fillReserved() {
 
 // limit sets a limit of 6 and reaches it.
 func (s *scene) limit(statement, name string) {
-	s.server.Exec(fmt.Sprintf(statement, pgx.Identifier{name}.Sanitize()))
-	if held, err := s.db.Fill("leak"); len(held) != 6 {
+	s.alter(statement, name)
+	if held, err := s.db().Fill("leak"); len(held) != 6 {
 		s.Fatalf("%d sessions, then %v", len(held), err)
 	}
 }

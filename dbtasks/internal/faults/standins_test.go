@@ -26,7 +26,8 @@ func init() {
 
 // listenMain is a dev server: it listens on PORT and stays.
 //
-// STUBBORN ignores TERM, INT and HUP. CHILDREN is how many idle children it
+// STUBBORN ignores TERM, INT and HUP; NOTE is the file that it makes when TERM
+// came. CHILDREN is how many idle children it
 // has, SETSID puts them into sessions of their own. CHURN starts and ends
 // children all the time. FORK lets an orphan do the work. TITLE is what it calls
 // itself. PATIENT waits for the port.
@@ -49,7 +50,15 @@ func listenMain([]string) int {
 		return 1
 	}
 	if set("STUBBORN") {
-		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+		signals := make(chan os.Signal, 8)
+		signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+		go func() {
+			for s := range signals {
+				if note := os.Getenv("NOTE"); note != "" && s == syscall.SIGTERM {
+					_ = os.WriteFile(note, nil, 0o644)
+				}
+			}
+		}()
 	}
 	var n int
 	_, _ = fmt.Sscan(os.Getenv("CHILDREN"), &n)

@@ -1,4 +1,4 @@
-package devserver
+package hostops
 
 import (
 	"unsafe"
@@ -6,13 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// canSubreap: orphans of a process's tree become its children (prctl(2),
+// CanSubreap: orphans of a process's tree become its children (prctl(2),
 // PR_SET_CHILD_SUBREAPER).
-const canSubreap = true
+const CanSubreap = true
 
-// subreap makes this process a subreaper; the returned function makes it what
+// Subreap makes this process a subreaper; the returned function makes it what
 // it was before. Where it is forbidden (a sandbox), orphans go to init.
-func subreap() (undo func()) {
+func Subreap() (undo func()) {
 	var was int32
 	if err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&was)), 0, 0, 0); err != nil || was != 0 {
 		return func() {}

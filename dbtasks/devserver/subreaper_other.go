@@ -1,7 +1,0 @@
-//go:build unix && !linux
-
-package devserver
-
-const canSubreap = false
-
-func subreap() (undo func()) { return func() {} }
