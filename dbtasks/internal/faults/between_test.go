@@ -5,6 +5,7 @@ package faults
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // betweenFaults: what was planned is another when it is acted on.
@@ -45,10 +46,10 @@ var betweenFaults = []fault{
 			s.Error("the port's new owner was ended")
 		}
 	}},
-	{name: "the terminal is closed: dev:start", inject: serving, act: terminalClosed("dev:start"), exit: 143},
-	{name: "the terminal is closed: dev:recover", inject: serving, act: terminalClosed("dev:recover")},
-	{name: "the terminal is closed: dev:verify", inject: reloading(""), act: terminalClosed("dev:verify -reloads=500"), exit: 1, after: restored},
-	{name: "the terminal is closed: db:monitor", act: terminalClosed("db:monitor")},
+	{name: "the terminal is closed: dev:start", inject: serving, act: terminalClosed("dev:start", "listening"), exit: 143},
+	{name: "the terminal is closed: dev:recover", inject: serving, act: terminalClosed("dev:recover", "listening")},
+	{name: "the terminal is closed: dev:verify", inject: reloading(""), act: terminalClosed("dev:verify -reloads=500", "reload 2 of"), exit: 1, after: restored},
+	{name: "the terminal is closed: db:monitor", act: terminalClosed("db:monitor", "usable")},
 }
 
 // beforeEnding puts a proxy before the server that does something once, before
@@ -105,14 +106,12 @@ func (s *scene) paused(args, words string, meanwhile func()) outcome {
 	return wait()
 }
 
-// terminalClosed runs a target in a terminal of its own and closes that.
-func terminalClosed(args string) func(*scene) outcome {
+// terminalClosed runs a target in a terminal of its own until it has said these
+// words, and closes that.
+func terminalClosed(args, words string) func(*scene) outcome {
 	return func(s *scene) outcome {
 		s.row.target = args
-		keys, tty, err := pty.Open()
-		s.must(err)
-		defer keys.Close()
-		s.must(pty.Setsize(keys, &pty.Winsize{Rows: 24, Cols: 100}))
+		keys, tty := s.terminal()
 		cmd, _, _ := s.command(strings.Fields(args)...)
 		cmd.Env = append(cmd.Env, "TERM=xterm-256color")
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
@@ -130,15 +129,8 @@ func terminalClosed(args string) func(*scene) outcome {
 				}
 			}
 		}()
-		s.eventually("it runs", func() bool {
-			for _, words := range []string{"listening", "reload 2 of", "sessions", "usable slots"} {
-				if s.said(words) {
-					return true
-				}
-			}
-			return false
-		})
-		s.must(keys.Close())
+		s.eventually("it says "+words, func() bool { return s.said(words) })
+		s.must(keys.Close()) // the only one of its kind: the terminal is gone
 		done := make(chan error, 1)
 		go func() { done <- cmd.Wait() }()
 		select {
@@ -147,7 +139,24 @@ func terminalClosed(args string) func(*scene) outcome {
 			return outcome{code: o.code, stdout: "what it says goes nowhere"}
 		case <-time.After(10 * time.Second):
 			_ = cmd.Process.Kill()
-			return outcome{code: -2, stderr: fmt.Sprintf("%s goes on without its terminal", args)}
+			return outcome{code: -2, stdout: s.output.String(), stderr: args + " goes on without its terminal"}
 		}
 	}
+}
+
+// terminal is a pseudo terminal. Its side with the keys does not block: to
+// close it must not wait for a reader.
+func (s *scene) terminal() (keys, tty *os.File) {
+	s.Helper()
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	s.must(err)
+	keys = os.NewFile(uintptr(fd), "/dev/ptmx")
+	s.Cleanup(func() { _ = keys.Close() })
+	s.must(unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
+	s.must(unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 100}))
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	s.must(err)
+	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	s.must(err)
+	return keys, tty
 }
