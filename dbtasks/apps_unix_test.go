@@ -6,15 +6,19 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
@@ -28,19 +32,29 @@ type app struct {
 	env  []string
 }
 
-// svelteKit is SvelteKit with Prisma 7 as its official scaffold makes it
-// (testdata/sveltekit-prisma7), with a client that hot reload makes anew.
-func svelteKit(t *testing.T, url string) *app {
+// sample is an app of testdata, with a client that hot reload makes anew.
+type sample struct {
+	from    []string // folders of testdata, later ones over earlier ones
+	install string   // npm's verb
+	ignore  string   // .gitignore
+	prepare [][]string
+	faults  []string // all that dev:check finds wrong with it
+}
+
+// install makes the app in a folder of its own.
+func (from sample) make(t *testing.T, url string) *app {
 	t.Helper()
 	a := &app{t: t, root: filepath.Join(t.TempDir(), "shop"), port: pgtest.FreePort(t)}
-	if err := os.CopyFS(a.root, os.DirFS("testdata/sveltekit-prisma7")); err != nil {
-		t.Fatal(err)
+	for _, dir := range from.from {
+		if err := os.CopyFS(a.root, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	a.write(".env", fmt.Sprintf("DATABASE_URL=%q\nDBTASKS_PORTS=%d\n", url, a.port))
-	a.write(".gitignore", "node_modules\n.svelte-kit\nsrc/generated\n")
+	a.write(".gitignore", "node_modules\n"+from.ignore)
 	// prisma generate wants to download an engine that it does not use.
-	a.env = []string{"PRISMA_SCHEMA_ENGINE_BINARY=" + self(t), "DBTASKS_SOURCE=" + repository(t), "npm_config_update_notifier=false"}
-	for _, c := range [][]string{{"npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"}, {"npx", "--no-install", "svelte-kit", "sync"}, {"npx", "--no-install", "prisma", "generate"}} {
+	a.env = []string{"PRISMA_SCHEMA_ENGINE_BINARY=" + self(t), "DBTASKS_SOURCE=" + repository(t), "npm_config_update_notifier=false", "NEXT_TELEMETRY_DISABLED=1"}
+	for _, c := range append([][]string{{"npm", from.install, "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"}}, from.prepare...) {
 		if out, err := a.command(c...).CombinedOutput(); err != nil {
 			why := fmt.Sprintf("the app can't be installed from npm: %v: %v: %s", c, err, out)
 			if os.Getenv("CI") != "" {
@@ -93,6 +107,31 @@ func (a *app) run(args ...string) outcome {
 	return outcome{exitCode(cmd.Run()), stdout.String(), stderr.String()}
 }
 
+// check is what dev:check finds wrong.
+func (a *app) check() (o outcome, found []string) {
+	a.t.Helper()
+	o = a.run("dev:check", "-json")
+	var r struct {
+		Items []struct {
+			Findings []struct {
+				Verdict, File, Problem string
+				Line                   int
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {
+		a.t.Fatalf("%v: %s", err, o)
+	}
+	for _, item := range r.Items {
+		for _, f := range item.Findings {
+			if f.Verdict == "wrong" {
+				found = append(found, fmt.Sprintf("%s:%d: %s", f.File, f.Line, strings.ReplaceAll(f.Problem, strconv.Itoa(a.port), "3000")))
+			}
+		}
+	}
+	return o, found
+}
+
 func (a *app) verdict() (verdict string, growth float64, o outcome) {
 	a.t.Helper()
 	o = a.run("dev:verify", "-reloads=4", "-json")
@@ -128,22 +167,72 @@ func (a *app) answers() bool {
 
 // The road of somebody who has a leak: name it, prove it, install the
 // solution, prove that it is gone, and work on.
-func TestARealSvelteKitAppWithPrisma7IsCheckedProvenMendedAndRun(t *testing.T) {
+func TestRealAppsAreCheckedProvenMendedAndRun(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("installs from npm")
 	}
-	s := pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 60})
-	db := s.NewDatabase()
-	conn := pgtest.Connect(t, db.URL(""))
-	if _, err := conn.Exec(t.Context(), `CREATE TABLE "Order" (id serial PRIMARY KEY)`); err != nil {
-		t.Fatal(err)
+	for name, from := range map[string]sample{
+		"SvelteKit with Prisma 7": { // as the official scaffold makes it
+			from:    []string{"testdata/sveltekit-prisma7"},
+			install: "ci",
+			ignore:  ".svelte-kit\nsrc/generated\n",
+			prepare: [][]string{{"npx", "--no-install", "svelte-kit", "sync"}, {"npx", "--no-install", "prisma", "generate"}},
+			faults: []string{
+				"src/lib/server/prisma.ts:6: new PrismaClient() is not kept on globalThis: each reload makes another",
+				"src/lib/server/prisma.ts:5: new PrismaClient() has an adapter without max: it takes 10 connections, and none of the URL's connection_limit",
+				"src/lib/server/prisma.ts:6: new PrismaClient() is not disconnected when the process ends",
+				"vite.config.ts:5: the dev server's port is Vite's own, 5173, not 3000: there is no server.port",
+				"vite.config.ts:5: Vite may optimise Prisma's client: optimizeDeps.exclude does not name @prisma/client",
+				"vite.config.ts:5: Vite may bundle Prisma's client into the server's code: ssr.external does not name @prisma/client",
+				"vite.config.ts:5: Vite watches src/generated/prisma: server.watch.ignored does not name it",
+				"package.json:6: no script runs the runbook's db:cleanup, db:monitor, db:test, dev:recover",
+			},
+		},
+		"Next.js with node-postgres": {
+			from:    []string{"testdata/nextjs-pg"},
+			install: "install", // "ci" wants other platforms' compilers, too, which are not to be had everywhere
+			ignore:  ".next\n",
+			faults: []string{
+				"lib/db.js:3: new Pool() is not kept on globalThis: each reload makes another",
+				"lib/db.js:3: new Pool() has no max: node-postgres takes 10 connections by default, whatever the URL says",
+				"lib/db.js:3: new Pool() has no error listener",
+				"lib/db.js:3: new Pool() is not disconnected when the process ends",
+				"package.json:4: no script runs the runbook's db:cleanup, db:monitor, db:test, dev:recover",
+			},
+		},
+		"Vite with node-postgres": {
+			from:    []string{"runbook/testdata/vite-pg", "testdata/vite-pg"},
+			install: "ci",
+			faults: []string{
+				"src/db.js:4: new Pool() is not kept on globalThis: each reload makes another",
+				"src/db.js:4: new Pool() is not disconnected when the process ends",
+				"vite.config.js:23: the dev server's port is Vite's own, 5173, not 3000: there is no server.port",
+				"package.json:5: no script runs the runbook's db:cleanup, db:monitor, db:test, dev:recover",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 60})
+			db := s.NewDatabase()
+			conn := pgtest.Connect(t, db.URL(""))
+			if _, err := conn.Exec(t.Context(), `CREATE TABLE "Order" (id serial PRIMARY KEY)`); err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.Close(t.Context())
+			a := from.make(t, db.URL("connection_limit=5"))
+			a.isMended(s, db, from.faults)
+			a.isRunAndStopped(s, db)
+		})
 	}
-	_ = conn.Close(t.Context())
-	a := svelteKit(t, db.URL("connection_limit=5"))
+}
 
-	if o := a.run("dev:check"); o.code != 1 || !strings.Contains(o.stdout, "not kept on globalThis") || !strings.Contains(o.stdout, "adapter without max") {
-		t.Errorf("dev:check of the leaking app: %s", o)
+func (a *app) isMended(s *pgtest.Server, db pgtest.Database, faults []string) {
+	t := a.t
+	t.Helper()
+	if o, found := a.check(); o.code != 1 || !slices.Equal(found, faults) {
+		t.Errorf("dev:check of the leaking app finds %q: %s", found, o)
 	}
 	if verdict, growth, o := a.verdict(); o.code != 1 || verdict == "does_not_leak" || growth < 1 {
 		t.Errorf("dev:verify of the leaking app: %s", o)
@@ -153,9 +242,9 @@ func TestARealSvelteKitAppWithPrisma7IsCheckedProvenMendedAndRun(t *testing.T) {
 	patch := a.command("patch", "-p1")
 	patch.Stdin = strings.NewReader(init.stdout)
 	if out, err := patch.CombinedOutput(); init.code != 0 || err != nil {
-		t.Fatalf("dev:init and its patch: %s\n%s", init, out)
+		t.Fatalf("dev:init and its patch: %s\n%s\n%v", init, out, err)
 	}
-	if o := a.run("dev:check"); o.code != 0 {
+	if o, found := a.check(); o.code != 0 || len(found) != 0 {
 		t.Errorf("dev:check after dev:init: %s", o)
 	}
 	if verdict, growth, o := a.verdict(); o.code != 0 || verdict != "does_not_leak" || growth >= 0.5 {
@@ -164,39 +253,67 @@ func TestARealSvelteKitAppWithPrisma7IsCheckedProvenMendedAndRun(t *testing.T) {
 	if o := a.run("dev:init"); o.code != 0 || strings.Contains(o.stdout, "create") || strings.Contains(o.stdout, "merge") {
 		t.Errorf("a second dev:init: %s", o)
 	}
+}
 
-	start := a.command(binary(t), "dev:start")
-	start.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	var said bytes.Buffer
-	start.Stdout, start.Stderr = &said, &said
-	if err := start.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Kill(-start.Process.Pid, syscall.SIGKILL) })
+func (a *app) isRunAndStopped(s *pgtest.Server, db pgtest.Database) {
+	t := a.t
+	t.Helper()
+	gone := func() bool { return !a.answers() && s.Sessions(db.Name) == 0 }
+
+	keys, start := a.onATerminal(binary(t), "dev:start")
 	pgtest.Eventually(t, 60*time.Second, "the app answers", a.answers)
-	if err := start.Process.Signal(syscall.SIGTERM); err != nil {
+	if _, err := keys.Write([]byte{3}); err != nil { // Ctrl+C
 		t.Fatal(err)
 	}
-	if err := start.Wait(); err == nil {
-		t.Error("dev:start ended by TERM says that all is well")
+	if code := exitCode(start.Wait()); code != 130 {
+		t.Errorf("dev:start, ended by Ctrl+C, exits %d", code)
 	}
-	pgtest.Eventually(t, 10*time.Second, "the dev server is gone with its sessions", func() bool { return !a.answers() && s.Sessions(db.Name) == 0 })
+	pgtest.Eventually(t, 10*time.Second, "the dev server is gone with its sessions", gone)
 
-	npm := a.command("npm", "run", "dev")
-	npm.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := npm.Start(); err != nil {
-		t.Fatal(err)
+	npm := a.npmRunDev()
+	if o := a.run("dev:stop"); o.code != 0 || a.answers() {
+		t.Errorf("dev:stop: %s", o)
 	}
-	t.Cleanup(func() { _ = syscall.Kill(-npm.Process.Pid, syscall.SIGKILL) })
-	pgtest.Eventually(t, 60*time.Second, "npm's server answers", a.answers)
-	if err := npm.Process.Kill(); err != nil { // npm alone: Vite is an orphan now
+	_ = npm.Wait() // npm, which nobody else ended, is gone too
+	pgtest.Eventually(t, 10*time.Second, "npm's server is gone with its sessions", gone)
+
+	npm = a.npmRunDev()
+	if err := npm.Process.Kill(); err != nil { // npm alone: its server is an orphan now
 		t.Fatal(err)
 	}
 	_ = npm.Wait()
 	if !a.answers() {
-		t.Fatal("Vite ended with npm: there is no orphan")
+		t.Fatal("the dev server ended with npm: there is no orphan")
 	}
 	if o := a.run("dev:recover", "-start=false"); o.code != 0 || a.answers() {
 		t.Errorf("dev:recover with an orphan: %s", o)
 	}
+}
+
+// onATerminal starts a command in a terminal of its own.
+func (a *app) onATerminal(args ...string) (keys *os.File, cmd *exec.Cmd) {
+	a.t.Helper()
+	cmd = a.command(args...)
+	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
+	keys, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	go func() { _, _ = io.Copy(io.Discard, keys) }() // a full terminal would hold it up
+	return keys, cmd
+}
+
+// npmRunDev starts the dev server as most people do, and waits until it answers.
+func (a *app) npmRunDev() *exec.Cmd {
+	a.t.Helper()
+	npm := a.command("npm", "run", "dev")
+	npm.Env = append(npm.Env, "PORT="+strconv.Itoa(a.port)) // Next.js listens there; Vite's configuration says it
+	npm.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := npm.Start(); err != nil {
+		a.t.Fatal(err)
+	}
+	a.t.Cleanup(func() { _ = syscall.Kill(-npm.Process.Pid, syscall.SIGKILL) })
+	pgtest.Eventually(a.t, 60*time.Second, "npm's server answers", a.answers)
+	return npm
 }
