@@ -160,7 +160,7 @@ func otherModule(t *testing.T, alias string) string {
 func mage(t *testing.T, dir string, args ...string) (string, error) {
 	cmd := exec.Command("go", append([]string{"tool", "mage"}, args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(withoutSettings(os.Environ()), "MAGEFILE_CACHE="+t.TempDir(), "GOFLAGS=-mod=mod")
+	cmd.Env = append(withoutSettings(os.Environ()), "MAGEFILE_CACHE="+t.TempDir(), "GOFLAGS=-mod=mod "+os.Getenv("GOFLAGS"))
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

@@ -86,7 +86,7 @@ func compile() (err error) {
 	shop.runbook, shop.node = filepath.Join(shop.dir, "dbtasks"), filepath.Join(shop.dir, "node")
 	cmd := exec.Command("go", "tool", "mage", "-compile", shop.runbook)
 	cmd.Dir = module
-	cmd.Env = append(os.Environ(), "MAGEFILE_CACHE="+filepath.Join(shop.dir, "cache"), "GOFLAGS=-mod=mod")
+	cmd.Env = append(os.Environ(), "MAGEFILE_CACHE="+filepath.Join(shop.dir, "cache"), "GOFLAGS=-mod=mod "+os.Getenv("GOFLAGS"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("mage -compile: %w: %s", err, out)
 	}
