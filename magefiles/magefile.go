@@ -29,9 +29,8 @@ var platforms = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/a
 // Test runs every test; it needs no running service.
 func Test(ctx context.Context) error { return run(ctx, nil, "go", "test", "./...") }
 
-// Lint checks format, vet and staticcheck, and compiles and vets every
-// platform's build: without cgo, as it is shipped, and without optimising what
-// nobody runs (a fifth less time on a clean build cache).
+// Lint checks format, vet and staticcheck, and compiles every other platform's
+// build, without optimising what nobody runs; of each system one is vetted.
 func Lint(ctx context.Context) error {
 	unformatted, err := exec.CommandContext(ctx, "gofmt", "-l", "dbtasks", "magefiles").Output()
 	if err != nil {
@@ -48,11 +47,14 @@ func Lint(ctx context.Context) error {
 	}
 	for _, platform := range platforms {
 		goos, arch, _ := strings.Cut(platform, "/")
-		vet := []string{"vet", "-gcflags=all=-N -l", "./..."}
 		if goos == runtime.GOOS && arch == runtime.GOARCH {
-			vet = []string{"vet", "./..."}
+			continue // vetted above
 		}
-		if err := run(ctx, []string{"GOOS=" + goos, "GOARCH=" + arch, "CGO_ENABLED=0"}, "go", vet...); err != nil {
+		check := "vet"
+		if arch == "arm64" {
+			check = "build"
+		}
+		if err := run(ctx, []string{"GOOS=" + goos, "GOARCH=" + arch, "CGO_ENABLED=0"}, "go", check, "-gcflags=all=-N -l", "./..."); err != nil {
 			return fmt.Errorf("%s: %w", platform, err)
 		}
 	}

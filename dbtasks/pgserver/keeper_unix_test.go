@@ -37,7 +37,7 @@ func init() {
 			var d *pgserver.Disposable
 			if d, err = pgserver.StartDisposable(context.Background(), pgserver.DisposableOptions{Binaries: bin}); err == nil {
 				fmt.Println(d.PID, d.Port, d.DataDir)
-				select {}
+				time.Sleep(time.Hour) // a bare select would end a program without cgo
 			}
 		}
 		fmt.Println(err)
