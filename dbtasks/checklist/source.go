@@ -50,6 +50,9 @@ func parseJS(text string, loader api.Loader, keepImports bool) (s *source, err e
 			s, err = nil, fmt.Errorf("the parser failed: %v", p)
 		}
 	}()
+	// esbuild 0.28 takes all memory for some bytes that are no UTF-8, which a
+	// file in Latin-1 has.
+	text = strings.ToValidUTF8(text, "?")
 	o := api.TransformOptions{Loader: loader, Format: api.FormatCommonJS, JSX: api.JSXTransform,
 		Supported: lowered, LegalComments: api.LegalCommentsNone, TreeShaking: api.TreeShakingFalse, LogLevel: api.LogLevelSilent}
 	// A tsconfig's other options (decorators, JSX) change nothing that is looked at.
@@ -72,7 +75,7 @@ func parseJS(text string, loader api.Loader, keepImports bool) (s *source, err e
 		return nil, err
 	}
 	return &source{program: program, code: code, remap: func() []byte {
-		o.Sourcemap = api.SourceMapExternal
+		o.Sourcemap, o.SourcesContent = api.SourceMapExternal, api.SourcesContentExclude
 		return api.Transform(text, o).Map
 	}}, nil
 }

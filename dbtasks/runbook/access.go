@@ -72,10 +72,10 @@ func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
 	url := deps.Pool.URL()
 	a, err := openURL(ctx, deps, nil)
 	if err != nil && pgops.CauseOf(err).NoSlot() {
-		var target Target
+		var h host
 		refused := err
-		if target, err = locate(ctx, url); err == nil {
-			a, err = openWithoutSlot(ctx, deps, target, o, refused)
+		if h, err = look(ctx, nil); err == nil {
+			a, err = openWithoutSlot(ctx, deps, h, o, refused)
 		}
 	}
 	if plan := (*dryPlan)(nil); errors.As(err, &plan) {
@@ -176,17 +176,18 @@ func usableBy(url *config.URL, s pgops.Server) int {
 // openWithoutSlot climbs the rest of the ladder after a login was refused for
 // want of a slot. Its error is the first refusal, which is what the user has
 // to know, with what was tried since.
-func openWithoutSlot(ctx context.Context, deps *Deps, target Target, o openOptions, refused error) (*access, error) {
+func openWithoutSlot(ctx context.Context, deps *Deps, h host, o openOptions, refused error) (*access, error) {
+	target := locateIn(ctx, h.sockets, deps.Pool.URL())
 	deps.progress("no slot at %s: %s", target.At(), firstWords(refused))
-	a, tried := openReserved(ctx, deps, target)
+	cause := pgops.CauseOf(refused)
+	a, tried := openReserved(ctx, deps, target, cause)
 	if a != nil {
 		deps.progress("got in %s", a.route.Words())
 		return a, nil
 	}
-	cause := pgops.CauseOf(refused)
 	if o.signal && cause != pgops.CausePoolerLimit {
 		if _, err := target.permit(deps, o.caller, ""); err == nil {
-			a, why, err := bySignal(ctx, deps, target, cause, o.dry)
+			a, why, err := bySignal(ctx, deps, h.table, target, cause, o.dry)
 			if a != nil || err != nil {
 				return a, err
 			}
@@ -209,18 +210,18 @@ func openWithoutSlot(ctx context.Context, deps *Deps, target Target, o openOptio
 
 // bySignal climbs the third rung, or, in a dry run, only says what it would
 // do: that is the *dryPlan. Where it can't, why says so.
-func bySignal(ctx context.Context, deps *Deps, target Target, cause pgops.Cause, dry bool) (a *access, why string, err error) {
+func bySignal(ctx context.Context, deps *Deps, table *hostops.Table, target Target, cause pgops.Cause, dry bool) (a *access, why string, err error) {
 	if dry && target.Listener != nil && target.Listener.Kind == hostops.Forwarder {
 		return nil, "the container from within: not in a dry run", nil
 	}
 	if dry {
-		list, _, why := idleBackends(ctx, deps, target, cause)
+		list, _, why := idleBackends(deps, table, target, cause)
 		if why == "" {
 			err = &dryPlan{target, list}
 		}
 		return nil, "SIGTERM to an idle backend: " + why, err
 	}
-	if a, why = openBySignal(ctx, deps, target, cause); a != nil {
+	if a, why = openBySignal(ctx, deps, table, target, cause); a != nil {
 		deps.progress("got in %s", a.route.Words())
 	}
 	return a, why, nil

@@ -141,7 +141,7 @@ func raiseLogin(ctx context.Context, deps *Deps, a *access, limits pgops.Limits)
 		return nil, limits, err
 	}
 	target.prove(a.server)
-	writer, tried := openReserved(ctx, deps, target)
+	writer, tried := openReserved(ctx, deps, target, "")
 	if writer != nil {
 		may, err := pgops.AskLimits(ctx, writer.conn, writer.server, target.Role, target.Database)
 		if err == nil && may.MayRaise {
@@ -158,7 +158,11 @@ func raiseLogin(ctx context.Context, deps *Deps, a *access, limits pgops.Limits)
 func planRaise(ctx context.Context, deps *Deps, writer *access, r *LimitsReport, n int) (*Raise, error) {
 	old := r.Slots.Max
 	plan := &Raise{Old: old, New: n, Bytes: int64(n-old) * r.Memory.Bytes, Login: writer.route, Ends: []SessionsOfRole{}}
-	pm, restart, err := restartOf(ctx, deps)
+	target, err := locate(ctx, deps.Pool.URL())
+	if err != nil {
+		return nil, err
+	}
+	pm, restart, err := restartOf(ctx, deps, target)
 	if err != nil {
 		return nil, (&recovery{deps: deps}).noRestart(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
 
 // RestartPolicy says when dev:recover restarts PostgreSQL.
@@ -127,11 +128,9 @@ func (r *recovery) plan(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.o.Restart == RestartAlways {
-		// Found out before the dev server is stopped for nothing.
-		if _, err := r.restartPlan(ctx); err != nil {
-			return r.noRestart(err)
-		}
+	_, restart, noRestart := restartOf(ctx, r.deps, target)
+	if r.o.Restart == RestartAlways && noRestart != nil {
+		return r.noRestart(noRestart) // before the dev server is stopped for nothing
 	}
 	stop, err := planStop(ctx, r.deps, StopOptions{})
 	if err != nil {
@@ -154,7 +153,7 @@ func (r *recovery) plan(ctx context.Context) error {
 	}
 	r.report.Steps = []Step{
 		{Name: "stop", Plan: stopPlan, Status: StepPlanned},
-		r.restartStep(ctx),
+		r.restartStep(restart, noRestart),
 		{Name: "cleanup", Plan: fmt.Sprintf("end every client session of %s", target), Status: StepPlanned},
 		{Name: "test", Plan: "log in afresh and run a query", Status: StepPlanned},
 		{Name: "start", Plan: startPlan, Status: start},
@@ -180,10 +179,10 @@ func (r *recovery) localHost(ctx context.Context) bool {
 	return true
 }
 
-func (r *recovery) restartStep(ctx context.Context) Step {
+func (r *recovery) restartStep(plan pgserver.Restart, err error) Step {
 	s := Step{Name: "restart", Status: StepPlanned}
 	how := "no way is known"
-	if plan, err := r.restartPlan(ctx); err == nil {
+	if err == nil {
 		how = fmt.Sprintf("%s (%s)", plan.Describe(), plan.Evidence)
 	}
 	switch r.o.Restart {

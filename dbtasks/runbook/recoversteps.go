@@ -102,11 +102,15 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 		return &Failure{Exit: ExitRefused, Code: "refused_remote", Message: fmt.Sprintf("%s is not this machine: its server is not restarted from here.", r.report.Target.At()),
 			Next: "restart it there, then: " + r.deps.Command("dev:recover -restart=never -remote="+r.report.Target.Database)}
 	}
-	plan, err := r.restartPlan(ctx)
+	target, err := locate(ctx, r.deps.Pool.URL()) // anew: this is the moment of the act
+	if err != nil {
+		return err
+	}
+	_, plan, err := restartOf(ctx, r.deps, target)
 	if err != nil {
 		return r.noRestart(err)
 	}
-	if err := r.restartPermitted(ctx); err != nil {
+	if err := r.restartPermitted(target); err != nil {
 		f := *AsFailure(err)
 		f.Next = "if it is yours to restart: " + plan.Typed() // another user's: what tells that it is local is hidden
 		return &f
@@ -143,15 +147,11 @@ func restartHelps(err error) bool {
 
 // restartPermitted: a restart ends every session of every database of the
 // server, so it must be this machine's own, -remote or not.
-func (r *recovery) restartPermitted(ctx context.Context) error {
+func (r *recovery) restartPermitted(target Target) error {
 	if r.deps.Config.RestartCommand != "" {
 		return nil // the user named the command for this project
 	}
-	target, err := locate(ctx, r.deps.Pool.URL())
-	if err != nil {
-		return err
-	}
-	_, err = target.permit(r.deps, "dev:recover", "")
+	_, err := target.permit(r.deps, "dev:recover", "")
 	return err
 }
 

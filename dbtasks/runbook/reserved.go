@@ -29,10 +29,16 @@ type door struct {
 // openReserved is the second rung: a login that may use the slots which
 // PostgreSQL keeps back for superusers (superuser_reserved_connections) or, in
 // 16+, for roles with pg_use_reserved_connections. It returns nil and what
-// was tried when none works.
-func openReserved(ctx context.Context, deps *Deps, target Target) (*access, []string) {
+// was tried when none works. Where the first rung was refused because every
+// slot is taken, the reserved ones too, which PostgreSQL says before it asks who
+// logs in, only the first door is tried, in case that one is free by now.
+func openReserved(ctx context.Context, deps *Deps, target Target, refused pgops.Cause) (*access, []string) {
 	var tried []string
-	for _, d := range reservedDoors(deps, target) {
+	doors := reservedDoors(deps, target)
+	if refused == pgops.CauseSlotsFull {
+		doors = doors[:min(1, len(doors))]
+	}
+	for _, d := range doors {
 		a, err := enter(ctx, d, target)
 		if err == nil {
 			return a, nil

@@ -11,20 +11,10 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
 
-// restartPlan finds out how this server is restarted.
-func (r *recovery) restartPlan(ctx context.Context) (pgserver.Restart, error) {
-	_, plan, err := restartOf(ctx, r.deps)
-	return plan, err
-}
-
 // restartOf is how the server is restarted, told from its listener unless
 // DBTASKS_RESTART_COMMAND says it, and its postmaster; nil where that can't be
 // looked at.
-func restartOf(ctx context.Context, deps *Deps) (*pgserver.Postmaster, pgserver.Restart, error) {
-	target, err := locate(ctx, deps.Pool.URL())
-	if err != nil {
-		return nil, pgserver.Restart{}, err
-	}
+func restartOf(ctx context.Context, deps *Deps, target Target) (*pgserver.Postmaster, pgserver.Restart, error) {
 	command := deps.Config.RestartCommand
 	if l := target.Listener; command == "" && l != nil && l.Kind == hostops.Forwarder {
 		c, err := pgserver.FindContainer(l.Name, target.Port)

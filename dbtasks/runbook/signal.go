@@ -24,16 +24,12 @@ type idleBackend struct {
 // idleBackends finds, without a login, the idle backends of the URL's database
 // among the children of the postmaster that listens on the URL's port, oldest
 // first. Where it can't, it says why.
-func idleBackends(ctx context.Context, deps *Deps, target Target, cause pgops.Cause) (list []idleBackend, postmaster hostops.Process, why string) {
+func idleBackends(deps *Deps, table *hostops.Table, target Target, cause pgops.Cause) (list []idleBackend, postmaster hostops.Process, why string) {
 	if target.Listener == nil {
 		return nil, postmaster, "the process that listens is hidden from this user"
 	}
 	if target.Listener.Kind != hostops.Postgres {
 		return nil, postmaster, fmt.Sprintf("%s listens there, not PostgreSQL itself", target.Listener.Name)
-	}
-	table, err := hostops.Snapshot(ctx)
-	if err != nil {
-		return nil, postmaster, err.Error()
 	}
 	postmaster, ok := table.Process(target.Listener.PID)
 	if !ok {
@@ -83,8 +79,9 @@ func stateTold(state string) bool {
 // openBySignal is the third rung: with no slot left at all, SIGTERM to an idle
 // backend of this database frees one, which is used at once, before the
 // leaking process takes it again. As few as possible are signalled: one, then
-// two, four, … while the login is still refused.
-func openBySignal(ctx context.Context, deps *Deps, target Target, cause pgops.Cause) (*access, string) {
+// two, four, … while the login is still refused. The table may be a moment old:
+// each backend is looked at again right before its signal.
+func openBySignal(ctx context.Context, deps *Deps, table *hostops.Table, target Target, cause pgops.Cause) (*access, string) {
 	ctx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()
 	if target.Listener != nil && target.Listener.Kind == hostops.Forwarder {
@@ -92,7 +89,7 @@ func openBySignal(ctx context.Context, deps *Deps, target Target, cause pgops.Ca
 	}
 	signalled := 0
 	for n := 1; ctx.Err() == nil; n *= 2 {
-		list, postmaster, why := idleBackends(ctx, deps, target, cause)
+		list, postmaster, why := idleBackends(deps, table, target, cause)
 		if why != "" {
 			// Another cleanup may have freed what this one wanted to.
 			if a := seize(ctx, deps, target); a != nil {
@@ -110,6 +107,10 @@ func openBySignal(ctx context.Context, deps *Deps, target Target, cause pgops.Ca
 		signalled += sent
 		if a := seize(ctx, deps, target); a != nil {
 			return a.freedBy(signalled), ""
+		}
+		var err error
+		if table, err = hostops.Snapshot(ctx); err != nil {
+			return nil, err.Error()
 		}
 	}
 	return nil, fmt.Sprintf("SIGTERM to idle backends: %d signalled, and each slot was taken again at once", signalled)
@@ -136,7 +137,7 @@ func seize(ctx context.Context, deps *Deps, target Target) *access {
 			return a
 		}
 		if pgops.CauseOf(err) == pgops.CauseReservedOnly {
-			if a, _ := openReserved(ctx, deps, target); a != nil {
+			if a, _ := openReserved(ctx, deps, target, pgops.CauseReservedOnly); a != nil {
 				return a
 			}
 			return nil // an ordinary slot needs another backend to go

@@ -148,7 +148,7 @@ func (w *Watch) login(ctx context.Context) error {
 	if w.sources && full && time.Since(w.triedReserved) > reservedPause {
 		w.triedReserved = time.Now()
 		if target, located := locate(ctx, w.deps.Pool.URL()); located == nil {
-			if reserved, _ := openReserved(ctx, w.deps, target); reserved != nil {
+			if reserved, _ := openReserved(ctx, w.deps, target, cause); reserved != nil {
 				a, err = reserved, nil
 				w.history.mark(time.Now(), "full: logins refused")
 			}

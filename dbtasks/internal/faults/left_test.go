@@ -140,5 +140,5 @@ func statFields(pid int) []string {
 // eventually polls a condition of a scene.
 func (s *scene) eventually(what string, cond func() bool) {
 	s.Helper()
-	pgtest.Eventually(s.T, 15*time.Second, what, cond)
+	pgtest.Eventually(s.T, 20*time.Second, what, cond)
 }

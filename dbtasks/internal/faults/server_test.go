@@ -53,7 +53,7 @@ var serverFaults = []fault{
 		down(s)
 		s.env["DBTASKS_RESTART_COMMAND"] = "/nonexistent/pg_ctl restart -D /nonexistent"
 	}, args: "dev:recover", exit: 1, says: "PostgreSQL was not restarted"},
-	{name: "restart: command hangs up without a server", inject: func(s *scene) { down(s); s.env["DBTASKS_RESTART_COMMAND"] = "true" }, args: "dev:recover", exit: 1, says: "Nothing accepts connections", bound: 40 * time.Second},
+	{name: "restart: command hangs up without a server", inject: func(s *scene) { down(s); s.env["DBTASKS_RESTART_COMMAND"] = "true" }, args: "dev:recover", exit: 1, says: "Nothing accepts connections", bound: 60 * time.Second},
 	{name: "two servers on the machine", inject: func(s *scene) {
 		s.own(pgserver.DisposableOptions{})
 		s.leak = s.db().Open(2, "leak")

@@ -43,14 +43,14 @@ var signalFaults = func() (list []fault) {
 			name string
 			sig  syscall.Signal
 		}{{"INT", syscall.SIGINT}, {"TERM", syscall.SIGTERM}, {"HUP", syscall.SIGHUP}, {"KILL", syscall.SIGKILL}} {
-			list = append(list, fault{name: fmt.Sprintf("%s: %s", m.name, sig.name), inject: m.inject, after: m.after, exit: exitAfter(m, sig.sig), bound: 15 * time.Second,
+			list = append(list, fault{name: fmt.Sprintf("%s: %s", m.name, sig.name), inject: m.inject, after: m.after, exit: exitAfter(m, sig.sig),
 				act: func(s *scene) outcome { return s.signalled(m, sig.sig) }})
 		}
 	}
 	for _, m := range []moment{moments[0], {name: "dev:recover", args: "dev:recover", inject: serving, reached: (*scene).serves}, verifying} {
 		target, _, _ := strings.Cut(m.args, " ")
 		for _, launcher := range []string{"mage", "npm run", "npm run's sh"} {
-			list = append(list, fault{name: fmt.Sprintf("%s: %s above it killed with -9", target, launcher), inject: m.inject, exit: -1, act: func(s *scene) outcome { return s.launched(launcher, m) }, bound: 15 * time.Second, after: m.after})
+			list = append(list, fault{name: fmt.Sprintf("%s: %s above it killed with -9", target, launcher), inject: m.inject, exit: -1, act: func(s *scene) outcome { return s.launched(launcher, m) }, bound: time.Minute, after: m.after})
 		}
 	}
 	return list

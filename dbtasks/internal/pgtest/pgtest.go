@@ -214,9 +214,15 @@ func Count(t testing.TB, admin *pgx.Conn, condition string, args ...any) int {
 	return n
 }
 
-// Eventually polls until cond holds; the test fails when limit is over.
+// patience is how many times longer than on an idle machine is waited: others
+// compile and install beside the tests.
+const patience = 3
+
+// Eventually polls until cond holds; the test fails when limit, of an idle
+// machine, is well over.
 func Eventually(t testing.TB, limit time.Duration, what string, cond func() bool) {
 	t.Helper()
+	limit *= patience
 	deadline := time.Now().Add(limit)
 	for !cond() {
 		if time.Now().After(deadline) {
