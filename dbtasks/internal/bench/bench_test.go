@@ -20,7 +20,7 @@ func Benchmark(b *testing.B) {
 		run  func(*testing.B)
 	}{
 		{"cleanup", cleanups}, {"test", tests}, {"full", fulls}, {"who", holders}, {"startup", startups}, {"stop", stops},
-		{"recover", recovers}, {"monitor", monitors}, {"check", checks}, {"first_use", firstUses}, {"growth", growths},
+		{"recover", recovers}, {"page", firstPages}, {"monitor", monitors}, {"check", checks}, {"first_use", firstUses}, {"growth", growths},
 	} {
 		b.Run(job.name, job.run)
 	}

@@ -39,6 +39,7 @@ type pair struct {
 	// fails: what was reached, and room for noise.
 	lost float64
 	note func() string // what else was seen
+	why  string        // what stands in the way of the aim and what was tried; written where it is not met
 }
 
 // result is a pair, measured.

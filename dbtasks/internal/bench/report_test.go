@@ -73,6 +73,9 @@ func table(w io.Writer, where string) {
 		met := "met"
 		if r.ratio > r.aim {
 			met = "not met"
+			if r.why != "" {
+				more = append(more, r.why)
+			}
 		}
 		spread := fmt.Sprintf("%.2f (%.2f–%.2f)", r.ratio, r.low, r.high)
 		if r.rounds == 1 {
