@@ -154,8 +154,8 @@ func reproducible(ctx context.Context) error {
 // copyFiles copies what is, or would be, in the repository.
 func copyFiles(ctx context.Context, to string) error {
 	list, err := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
-	if err != nil {
-		return fmt.Errorf("git ls-files: %w", err)
+	if err != nil { // no repository, or one that git does not trust
+		return os.CopyFS(to, os.DirFS("."))
 	}
 	for name := range strings.SplitSeq(strings.Trim(string(list), "\x00"), "\x00") {
 		text, err := os.ReadFile(name)

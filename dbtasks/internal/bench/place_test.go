@@ -134,6 +134,9 @@ func (p *place) idle(b *testing.B, n int) (before, after func(*testing.B)) {
 	var leak *pgtest.Leak
 	before = func(b *testing.B) {
 		leak = pgtest.StartLeak(b, pgtest.LeakOptions{URL: p.url, Sessions: n})
+		if held := p.left(b); held != n {
+			b.Fatalf("%d sessions, not %d", held, n)
+		}
 	}
 	after = func(b *testing.B) {
 		if left := p.left(b); left != 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"os/exec"
 	"strconv"
 	"sync"
@@ -103,8 +104,10 @@ func leakMain(args []string) int {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	var held []*pgx.Conn // what nobody holds the garbage collector closes
 	for range n {
 		conn, err := pgx.Connect(ctx, url)
+		held = append(held, conn)
 		if err == nil && args[1] == "true" {
 			_, err = conn.Exec(ctx, "BEGIN")
 		}
@@ -115,5 +118,6 @@ func leakMain(args []string) int {
 	}
 	fmt.Println("ready")
 	_, _ = io.Copy(io.Discard, os.Stdin)
+	runtime.KeepAlive(held)
 	return 0
 }
