@@ -26,7 +26,7 @@ func cleanups(b *testing.B) {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			before, after := p.idle(b, n)
 			record(measure(b, pair{
-				name: "cleanup/" + strconv.Itoa(n), job: fmt.Sprintf("end %d idle sessions, verified gone", n), rounds: max(5, 12-n/50), before: before, after: after,
+				name: "cleanup/" + strconv.Itoa(n), job: fmt.Sprintf("end %d idle sessions, verified gone", n), rounds: max(4, 10-n/50), before: before, after: after,
 				ours: p.ours(b, "db:cleanup"), theirs: p.shell(b, "one psql statement, repeated until they are gone", untilGone),
 				floor: &side{"the server's own time", p.ended}, aim: 1, lost: 1.6,
 				why: "ours looks first whose sessions they are, for what it spares and names, and asks afterwards what is left; tried: one statement for all, one server process a login, three system calls a file of /proc",
@@ -109,12 +109,12 @@ func holders(b *testing.B) {
 			defer leak.Stop()
 			who := p.ours(b, "db:who")
 			record(measure(b, pair{
-				name: "who/lsof/" + strconv.Itoa(n), job: fmt.Sprintf("who holds %d sessions", n), rounds: 9, ours: who,
+				name: "who/lsof/" + strconv.Itoa(n), job: fmt.Sprintf("who holds %d sessions", n), rounds: 6, ours: who,
 				theirs: p.shell(b, "lsof -nP -iTCP:port", lsof+` -nP -iTCP:$DB_PORT >/dev/null`), aim: 0.5, lost: 2,
 				why: whyWho,
 			}))
 			record(measure(b, pair{
-				name: "who/ss/" + strconv.Itoa(n), job: fmt.Sprintf("who holds %d sessions", n), rounds: 9, ours: who,
+				name: "who/ss/" + strconv.Itoa(n), job: fmt.Sprintf("who holds %d sessions", n), rounds: 6, ours: who,
 				theirs: p.shell(b, "pg_stat_activity joined with ss -tnp", joined(ss)), aim: 0.5, why: whyWho,
 			}))
 		})

@@ -63,7 +63,7 @@ func checks(b *testing.B) {
 		b.Skipf("eslint can't be installed from npm: %v: %s", err, out)
 	}
 	record(measure(b, pair{
-		name: "check", job: "check 5,000 modules for a second client (dev:check checks seven more things)", rounds: 4,
+		name: "check", job: "check 5,000 modules for a second client (dev:check checks seven more things)", rounds: 2,
 		ours:   command{args: []string{binary(b), "dev:check"}, dir: root, exit: 1}.side("dev:check"),
 		theirs: command{args: []string{"node", "node_modules/eslint/bin/eslint.js", "src"}, dir: root}.side("eslint with no-restricted-imports"), aim: 0.2, lost: 0.5,
 		why: "each of these modules reaches the client, so that each is parsed by two parsers (esbuild, then an ECMAScript one), where eslint uses one; tried: modules that no client can reach are not parsed",

@@ -53,12 +53,12 @@ func growths(b *testing.B) {
 			before(b)
 			return after
 		}
-		grow(b, "db:cleanup", "idle sessions", 3, []int{20, 200, 2000}, held, p.ours(b, "db:cleanup").run)
+		grow(b, "db:cleanup", "idle sessions", 2, []int{20, 200, 2000}, held, p.ours(b, "db:cleanup").run)
 		kept := func(b *testing.B, n int) func(*testing.B) {
 			leak := pgtest.StartLeak(b, pgtest.LeakOptions{URL: p.url, Sessions: n})
 			return func(*testing.B) { leak.Stop() }
 		}
-		grow(b, "db:who", "sessions", 3, []int{20, 200, 2000}, kept, p.ours(b, "db:who").run)
+		grow(b, "db:who", "sessions", 2, []int{20, 200, 2000}, kept, p.ours(b, "db:who").run)
 	})
 	b.Run("sockets", func(b *testing.B) {
 		p := newPlace(b, 20)
@@ -83,7 +83,7 @@ func growths(b *testing.B) {
 	b.Run("files", func(b *testing.B) {
 		var root string
 		roots := map[int]string{}
-		grow(b, "dev:check", "source files", 3, []int{500, 5000, 50000}, func(b *testing.B, n int) func(*testing.B) {
+		grow(b, "dev:check", "source files", 1, []int{500, 5000, 50000}, func(b *testing.B, n int) func(*testing.B) {
 			if roots[n] == "" {
 				roots[n] = manyFiles(b, n)
 			}
