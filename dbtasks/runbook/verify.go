@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
@@ -270,14 +271,11 @@ func (v *verification) count(ctx context.Context) (int, error) {
 func (v *verification) judge(ctx context.Context) error {
 	r := v.report
 	r.Verdict, r.OK = VerdictClean, true
-	n := len(r.Reloads)
-	if n > 1 {
-		r.Growth = float64(r.Reloads[n-1].Sessions-r.Base) / float64(n-1)
+	counts := make([]int, len(r.Reloads))
+	for i, reload := range r.Reloads {
+		counts[i] = reload.Sessions
 	}
-	if n > 2 && r.Growth < leastGrowing { // grew, and fell again: still it left pools behind
-		r.Growth = max(r.Growth, float64(r.Peak-r.Base)/float64(n-1))
-	}
-	if r.Growth < leastGrowing {
+	if r.Growth = growthOf(counts, v.deps.Pool.URL().Limit); r.Growth < leastGrowing {
 		return nil
 	}
 	r.Verdict, r.OK = VerdictLeaks, false
@@ -302,6 +300,31 @@ func (v *verification) judge(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// growthOf is how many sessions a reload adds, from the first count on. A pool
+// that is left behind keeps a session at least, so each reload adds one; counts
+// that rise now and then, and stay within the limit of one pool, are of one pool
+// that filled up late.
+func growthOf(counts []int, limit int) float64 {
+	n := len(counts)
+	if n < 2 {
+		return 0
+	}
+	peak, rises := slices.Max(counts), 0
+	for i := range n - 1 {
+		if counts[i+1] > counts[i] {
+			rises++
+		}
+	}
+	if peak <= limit && rises < n-1 {
+		return 0
+	}
+	growth := float64(counts[n-1]-counts[0]) / float64(n-1)
+	if n > 2 && growth < leastGrowing { // it grew, and fell again: still it left pools behind
+		growth = max(growth, float64(peak-counts[0])/float64(n-1))
+	}
+	return growth
 }
 
 // close gives everything back: the files, the dev server, the session.

@@ -108,3 +108,23 @@ func TestTheLineOfARunThatWasKilledIsTakenAwayByTheNext(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestOnePoolThatFillsUpLateIsToldFromPoolsLeftBehind(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		counts []int
+		grows  bool
+	}{
+		{[]int{3, 3, 5, 5}, false}, // seen on a busy machine, of a pool of 5
+		{[]int{5, 5, 5, 5}, false},
+		{[]int{1, 2, 3, 4}, true}, // pools of one session each
+		{[]int{2, 4, 6, 8}, true},
+		{[]int{3, 6, 9, 9, 3}, true}, // it heals meanwhile
+		{[]int{7, 15, 22}, true},
+		{[]int{4}, false},
+	} {
+		if g := growthOf(c.counts, 5); g >= leastGrowing != c.grows {
+			t.Errorf("%v: grows %.1f a reload", c.counts, g)
+		}
+	}
+}
