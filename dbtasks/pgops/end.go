@@ -66,17 +66,16 @@ const endSQL = `
 WITH seen AS MATERIALIZED (
 	SELECT a.*, a.backend_type IS NULL AS hidden,
 		extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.state_change, a.backend_start)) * 1000 AS age_ms,
-		me.rolsuper OR (NOT coalesce(r.rolsuper, false) AND (
+		pg_catalog.current_setting('is_superuser')::bool OR (NOT coalesce(r.rolsuper, false) AND (
 			pg_catalog.pg_has_role(a.usesysid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'))) AS permitted
-	FROM pg_catalog.pg_stat_activity a
-	JOIN pg_catalog.pg_roles me ON me.rolname = current_user
+	FROM ` + activity + `
 	LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
-	WHERE ` + client + ` AND a.datname = $1::text AND a.pid <> pg_catalog.pg_backend_pid()
+	WHERE ` + client + ` AND a.datid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = $1::text) AND a.pid <> pg_catalog.pg_backend_pid()
 		AND ($7::int[] IS NULL OR EXISTS (
 			SELECT FROM unnest($7::int[], $8::timestamptz[]) AS o(pid, started) WHERE o.pid = a.pid AND o.started = a.backend_start))
 ), judged AS MATERIALIZED (
 	SELECT a.*, CASE
-		WHEN $5::text <> '' AND a.usename IS DISTINCT FROM $5::text THEN 'another role'
+		WHEN $5::text <> '' AND pg_catalog.pg_get_userbyid(a.usesysid) IS DISTINCT FROM $5::text THEN 'another role'
 		WHEN a.application_name = '` + ApplicationName + `' THEN 'another run of dbtasks'
 		WHEN a.pid = ANY ($6::int[]) THEN 'used by this project'
 		WHEN NOT $2::bool AND a.pid = ANY ($9::int[]) THEN '` + string(VerdictPooled) + `'
@@ -90,7 +89,7 @@ WITH seen AS MATERIALIZED (
 )
 SELECT pg_catalog.clock_timestamp(), ` + sessionColumns + `, a.verdict,
 	CASE WHEN a.verdict = 'end' AND NOT $4::bool THEN pg_catalog.pg_terminate_backend(a.pid) ELSE false END
-FROM judged a
+FROM judged a LEFT JOIN pg_catalog.pg_database d ON d.oid = a.datid
 ORDER BY a.backend_start NULLS LAST, a.pid`
 
 // EndResult is what one ending did.
@@ -194,7 +193,7 @@ func presentOf(ctx context.Context, conn *pgx.Conn, sessions []Session) (map[int
 	for i, s := range sessions {
 		pids[i] = s.PID
 	}
-	rows, err := conn.Query(ctx, `SELECT a.pid, a.backend_start FROM pg_catalog.pg_stat_activity a WHERE a.pid = ANY ($1::int[])`,
+	rows, err := conn.Query(ctx, `SELECT a.pid, a.backend_start FROM `+activity+` WHERE a.pid = ANY ($1::int[])`,
 		execMode(conn), int4s(pids))
 	if err != nil {
 		return nil, fmt.Errorf("look for ended sessions: %w", err)

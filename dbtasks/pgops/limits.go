@@ -56,12 +56,12 @@ func AskLimits(ctx context.Context, conn *pgx.Conn, server Server, role, databas
 	var l Limits
 	var err error
 	if l.Roles, err = namedLimits(ctx, conn, `
-		SELECT r.rolname, r.rolconnlimit, (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.usesysid = r.oid AND `+client+`)
+		SELECT r.rolname, r.rolconnlimit, (SELECT count(*) FROM `+activity+` WHERE a.usesysid = r.oid AND `+client+`)
 		FROM pg_catalog.pg_roles r WHERE r.rolconnlimit >= 0 OR r.rolname = $1 ORDER BY r.rolname <> $1, r.rolname`, role); err != nil {
 		return l, err
 	}
 	if l.Databases, err = namedLimits(ctx, conn, `
-		SELECT d.datname, d.datconnlimit, (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid AND `+client+`)
+		SELECT d.datname, d.datconnlimit, (SELECT count(*) FROM `+activity+` WHERE a.datid = d.oid AND `+client+`)
 		FROM pg_catalog.pg_database d WHERE d.datconnlimit >= 0 OR d.datname = $1 ORDER BY d.datname <> $1, d.datname`, database); err != nil {
 		return l, err
 	}

@@ -59,7 +59,7 @@ func Ask(ctx context.Context, conn *pgx.Conn) (Server, error) {
 			pg_catalog.current_setting('max_connections')::int,
 			pg_catalog.current_setting('superuser_reserved_connections')::int,
 			coalesce(pg_catalog.current_setting('reserved_connections', true), '0')::int,
-			(SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE `+client+`)::int,
+			(SELECT count(*) FROM `+activity+` WHERE `+client+`)::int,
 			pg_catalog.pg_is_in_recovery(),
 			CASE WHEN pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE') THEN pg_catalog.current_setting('data_directory') ELSE '' END,
 			pg_catalog.pg_backend_pid(),
