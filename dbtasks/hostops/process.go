@@ -38,6 +38,7 @@ type Process struct {
 	Name       string   // the kernel's short name
 	Args       []string // the command line; a rewritten title is one string
 	State      State
+	Kernel     bool // a thread of the kernel's own: no program, no folder, no files (Linux)
 
 	// Exe and Dir cost a system call each: Snapshot leaves them empty, Detail
 	// and Find fill them in. Empty there: not for this user to know.

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// kernelThread is PF_KTHREAD among a process's flags (linux/sched.h).
+const kernelThread = 0x00200000
+
 // parseStat reads /proc/PID/stat. The name stands in parentheses and may hold
 // spaces and parentheses itself: it ends at the last one.
 func parseStat(text []byte) (Process, error) {
@@ -20,6 +23,8 @@ func parseStat(text []byte) (Process, error) {
 		return p, errMalformed
 	}
 	p.PID, p.Name = pid, string(text[open+1:closing])
+	flags, _ := strconv.ParseUint(fields[6], 10, 64)
+	p.Kernel = flags&kernelThread != 0
 	switch fields[0] {
 	case "T", "t":
 		p.State = Stopped

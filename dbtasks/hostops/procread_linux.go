@@ -1,37 +1,50 @@
 package hostops
 
-import "syscall"
+import (
+	"sync"
+	"syscall"
+)
 
 // The kernel makes the files of /proc when they are read and never keeps a
 // reader waiting: package os, which prepares each file for waiting, would take
 // seven system calls where three do (measured: db:who 1,800 calls instead of
 // 4,000).
 
-// readProc reads a process's stat or cmdline, which a read that is not filled
-// has the end of; its error is a syscall.Errno.
-func readProc(path string) ([]byte, error) {
+// readProc hands use a process's stat or cmdline, which a read that is not
+// filled has the end of; the text is gone afterwards. Its error is a
+// syscall.Errno, or that of use.
+func readProc(path string, use func(text []byte) error) error {
 	fd, err := openProc(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer syscall.Close(fd)
-	buf := make([]byte, 0, 1024)
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	buf := (*scratch)[:0]
 	for {
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]
+			*scratch = buf
 		}
 		n, err := syscall.Read(fd, buf[len(buf):cap(buf)])
 		switch {
 		case err == syscall.EINTR:
 		case err != nil:
-			return nil, err
+			return err
 		case n < cap(buf)-len(buf):
-			return buf[:len(buf)+n], nil
+			return use(buf[:len(buf)+n])
 		default:
 			buf = buf[:len(buf)+n]
 		}
 	}
 }
+
+// scratches are the places that the files are read to.
+var scratches = sync.Pool{New: func() any {
+	buf := make([]byte, 8<<10)
+	return &buf
+}}
 
 // namesIn lists a folder of /proc; its error is a syscall.Errno.
 func namesIn(path string) ([]string, error) {
@@ -41,7 +54,9 @@ func namesIn(path string) ([]string, error) {
 	}
 	defer syscall.Close(fd)
 	var names []string
-	buf := make([]byte, 16<<10)
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	buf := (*scratch)[:cap(*scratch)]
 	for {
 		n, err := syscall.ReadDirent(fd, buf)
 		switch {

@@ -2,8 +2,34 @@ package hostops
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"strings"
 )
+
+// parseInetDiag reads one struct inet_diag_msg: ports and addresses as they go
+// over the network, owner and inode as amd64 and arm64 have numbers.
+func parseInetDiag(data []byte) (tcpSocket, bool) {
+	const inet, inet6 = 2, 10
+	if len(data) < 72 {
+		return tcpSocket{}, false
+	}
+	t := tcpSocket{listening: data[1] == tcpListen, uid: int(binary.LittleEndian.Uint32(data[64:])), inode: uint64(binary.LittleEndian.Uint32(data[68:]))}
+	local, remote := data[8:24], data[24:40]
+	switch data[0] {
+	case inet:
+		local, remote = local[:4], remote[:4]
+	case inet6:
+	default:
+		return t, false
+	}
+	t.local, t.remote = addrPort(local, data[4:6]), addrPort(remote, data[6:8])
+	return t, true
+}
+
+func addrPort(addr, port []byte) netip.AddrPort {
+	a, _ := netip.AddrFromSlice(addr)
+	return netip.AddrPortFrom(a.Unmap(), binary.BigEndian.Uint16(port))
+}
 
 // parseUnixDiag reads one struct unix_diag_msg and its attributes (little
 // endian as the kernel of amd64 and arm64 writes them).

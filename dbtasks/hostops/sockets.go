@@ -145,6 +145,17 @@ func (s *Sockets) Has(local netip.AddrPort, port int) bool {
 	})
 }
 
+// Connected are this machine's ends of all TCP connections, whoever holds them.
+func (s *Sockets) Connected() map[netip.AddrPort]bool {
+	ends := make(map[netip.AddrPort]bool, len(s.tcp))
+	for _, t := range s.tcp {
+		if !t.listening {
+			ends[t.local] = true
+		}
+	}
+	return ends
+}
+
 // Listeners lists the listening TCP sockets of this machine.
 func Listeners(ctx context.Context) ([]Listener, error) {
 	s, err := ReadSockets(ctx)

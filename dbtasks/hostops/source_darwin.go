@@ -20,7 +20,7 @@ const (
 	kernZombie  = 5 // SZOMB
 )
 
-func listProcesses(ctx context.Context) ([]Process, error) {
+func listProcesses(ctx context.Context, _ func(p, parent Process) bool) ([]Process, error) {
 	all, err := unix.SysctlKinfoProcSlice("kern.proc.all")
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)

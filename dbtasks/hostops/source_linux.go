@@ -18,29 +18,41 @@ import (
 // architecture that Go runs on (sysconf(_SC_CLK_TCK)).
 const userHZ = 100
 
-func listProcesses(ctx context.Context) ([]Process, error) {
+func listProcesses(ctx context.Context, bare func(p, parent Process) bool) ([]Process, error) {
 	pids, err := listPIDs()
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
-	var list []Process
-	var firstErr error
-	var mu sync.Mutex
+	all := make([]Process, len(pids))
+	errs := make([]error, len(pids))
+	inParallel(len(pids), func(i int) { all[i], errs[i] = readStat(pids[i]) })
+	byPID := make(map[int]Process, len(all))
+	for _, p := range all {
+		byPID[p.PID] = p
+	}
 	inParallel(len(pids), func(i int) {
-		p, err := look(pids[i])
-		mu.Lock()
-		defer mu.Unlock()
+		switch p := &all[i]; {
+		case errs[i] != nil || p.Kernel:
+		case bare(*p, byPID[p.PPID]):
+			p.UID = -1
+		default:
+			errs[i] = addOwner(p)
+		}
+	})
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	list := all[:0]
+	var firstErr error
+	for i, err := range errs {
 		switch {
 		case err == nil:
-			list = append(list, p)
+			list = append(list, all[i])
 		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission):
 			// it ended meanwhile, or /proc is mounted with hidepid=1
 		case firstErr == nil:
 			firstErr = err // a child left out would be a child left behind
 		}
-	})
-	if err := ctx.Err(); err != nil {
-		return nil, err
 	}
 	slices.SortFunc(list, func(a, b Process) int { return a.PID - b.PID })
 	return list, firstErr
@@ -63,21 +75,27 @@ func listPIDs() ([]int, error) {
 // look reads stat, cmdline and the owner of one process.
 func look(pid int) (Process, error) {
 	p, err := readStat(pid)
-	if err != nil {
-		return p, err
+	if err == nil {
+		err = addOwner(&p)
 	}
-	base := procDir(pid)
-	if cmdline, err := readProc(base + "/cmdline"); err == nil {
-		p.Args = parseCmdline(cmdline)
-	}
+	return p, err
+}
+
+// addOwner adds cmdline and owner.
+func addOwner(p *Process) error {
+	base := procDir(p.PID)
+	_ = readProc(base+"/cmdline", func(text []byte) error {
+		p.Args = parseCmdline(text)
+		return nil
+	})
 	// The folder belongs to the effective user; to root the files in it, where
 	// the process may not be dumped (measured; proc(5) is vague).
 	var st syscall.Stat_t
 	if err := syscall.Stat(base, &st); err != nil {
-		return p, errNoProcess(pid)
+		return errNoProcess(p.PID)
 	}
 	p.UID = int(st.Uid)
-	return p, nil
+	return nil
 }
 
 // identify is the part of look that never changes, and the state.
@@ -87,14 +105,14 @@ func identify(pid int) (Identity, State, error) {
 }
 
 func readStat(pid int) (Process, error) {
-	text, err := readProc(procDir(pid) + "/stat")
+	var p Process
+	err := readProc(procDir(pid)+"/stat", func(text []byte) (err error) {
+		p, err = parseStat(text)
+		return err
+	})
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) { // ESRCH: it ended between open and read
 		return Process{}, errNoProcess(pid)
 	}
-	if err != nil {
-		return Process{}, fmt.Errorf("look at process %d: %w", pid, err)
-	}
-	p, err := parseStat(text)
 	if err != nil {
 		return p, fmt.Errorf("look at process %d: %w", pid, err)
 	}

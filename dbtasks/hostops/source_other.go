@@ -14,7 +14,7 @@ import (
 
 // On Windows gopsutil tells about processes: Toolhelp and the PEB.
 
-func listProcesses(ctx context.Context) ([]Process, error) {
+func listProcesses(ctx context.Context, _ func(p, parent Process) bool) ([]Process, error) {
 	all, err := process.ProcessesWithContext(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)

@@ -52,7 +52,7 @@ func (h host) inUse(sessions []pgops.Session, clients map[int][]int) []int {
 			continue
 		}
 		for _, pid := range clients[s.PID] {
-			if hostops.KindOf(h.table.Detail(pid)) == hostops.Pooler {
+			if hostops.KindOf(h.process(pid)) == hostops.Pooler {
 				list = append(list, s.PID)
 				break
 			}
@@ -96,7 +96,7 @@ const mostClients = 3
 // describePooler says for whom a pooler holds its sessions: the processes at
 // the other ends of its own port.
 func (src *Source) describePooler(h host) {
-	if src.Pooler = hostops.KindOf(h.table.Detail(src.PID)) == hostops.Pooler; !src.Pooler {
+	if src.Pooler = hostops.KindOf(h.process(src.PID)) == hostops.Pooler; !src.Pooler {
 		return
 	}
 	ports := src.Ports
@@ -115,7 +115,7 @@ func (src *Source) describePooler(h host) {
 	delete(count, os.Getpid())
 	for _, pid := range slices.SortedFunc(maps.Keys(count), func(a, b int) int { return cmp.Or(count[b]-count[a], a-b) }) {
 		src.Clients += count[pid]
-		if p := h.table.Detail(pid); p.PID != 0 && len(src.ClientsOf) < mostClients {
+		if p := h.process(pid); p.PID != 0 && len(src.ClientsOf) < mostClients {
 			src.ClientsOf = append(src.ClientsOf, p.String())
 		}
 	}

@@ -70,6 +70,7 @@ func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, 
 		return CleanupReport{}, &Failure{Exit: ExitSettings, Code: "usage", Message: "-idle wants a duration that is not negative; nothing was touched.",
 			Next: deps.Command("db:cleanup -idle=5m")}
 	}
+	looked := lookBeside(ctx)
 	a, err := open(ctx, deps, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry})
 	var plan *dryPlan
 	if errors.As(err, &plan) {
@@ -79,7 +80,7 @@ func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, 
 		return CleanupReport{}, err
 	}
 	defer a.release()
-	return cleanup(ctx, deps, a, o)
+	return cleanup(ctx, deps, a, o, looked)
 }
 
 // planned is the report of a dry run that could not log in.
@@ -103,12 +104,12 @@ func newCleanupReport(target Target, route Route, o CleanupOptions) CleanupRepor
 const cleanupTimeout = 20 * time.Second
 
 // cleanup works through a session that somebody else opened.
-func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions) (CleanupReport, error) {
+func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, looked looking) (CleanupReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
 	defer cancel()
 	began := time.Now()
 	end := pgops.EndOptions{Database: deps.Pool.URL().Database, Force: o.Force, Idle: o.Idle, Only: o.Only}
-	r, err := planCleanup(ctx, deps, a, o, &end)
+	r, err := planCleanup(ctx, deps, a, o, &end, looked)
 	if err != nil {
 		return r, cutBefore(ctx, deps, a, o, err)
 	}
@@ -157,7 +158,7 @@ func (r *CleanupReport) next(deps *Deps) string {
 // the server is local, whose sessions are spared, and who holds those to be
 // ended, so that it is said before they are. It completes end; the statement
 // that ends them decides anew.
-func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, end *pgops.EndOptions) (CleanupReport, error) {
+func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, end *pgops.EndOptions, looked looking) (CleanupReport, error) {
 	end.Dry = true
 	dry, err := pgops.End(ctx, a.conn, *end)
 	end.Dry = o.Dry
@@ -168,7 +169,7 @@ func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, e
 	for i, j := range dry.Judged {
 		all[i] = j.Session
 	}
-	h, err := look(ctx, all)
+	h, err := looked(all)
 	if err != nil {
 		return CleanupReport{}, err
 	}
@@ -262,13 +263,13 @@ func (r *CleanupReport) take(result pgops.EndResult) {
 // settle asks what the server looks like afterwards: the slots, and the
 // sessions that were opened since.
 func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since time.Time) error {
-	now, err := pgops.Sessions(ctx, a.conn, r.Target.Database)
+	now, err := pgops.Sessions(ctx, a.conn, "")
 	if err != nil {
 		return err
 	}
 	if !since.IsZero() && !r.Dry {
 		for _, s := range now {
-			if s.BackendStart != nil && s.BackendStart.After(since) && s.ApplicationName != pgops.ApplicationName {
+			if s.Database == r.Target.Database && s.BackendStart != nil && s.BackendStart.After(since) && s.ApplicationName != pgops.ApplicationName {
 				r.CameBack = append(r.CameBack, s)
 			}
 		}
@@ -283,11 +284,9 @@ func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since
 		}
 		r.BackBy = sources(h, deps.Config.Root, r.Target.clientsPort(), r.CameBack, backendClients(h, r.Target.clientsPort(), r.CameBack))
 	}
-	sample, err := pgops.TakeSample(ctx, a.conn, r.Target.Database)
-	if err != nil {
-		return err
-	}
-	r.Slots, r.Usable, r.Free = sample.Slots, sample.Slots.Usable(), sample.Slots.Free()
+	r.Slots = a.server.Slots
+	r.Slots.Used = len(now) + 1 // our own
+	r.Usable, r.Free = r.Slots.Usable(), r.Slots.Free()
 	return nil
 }
 

@@ -34,10 +34,8 @@ func backendClients(h host, port int, sessions []pgops.Session) map[int][]int {
 			continue
 		}
 		delete(clients, s.PID)
-		if addr, err := netip.ParseAddr(s.ClientAddr); err == nil && s.ClientPort > 0 {
-			if pids := byClient[netip.AddrPortFrom(addr.Unmap(), uint16(s.ClientPort))]; len(pids) > 0 {
-				clients[s.PID] = pids
-			}
+		if end, ok := clientEnd(s); ok && len(byClient[end]) > 0 {
+			clients[s.PID] = byClient[end]
 		}
 	}
 	for _, s := range sessions {
@@ -52,11 +50,15 @@ func backendClients(h host, port int, sessions []pgops.Session) map[int][]int {
 // that is dead: its end of the connection does not exist any more, and the
 // backend, which runs a statement, has not noticed.
 func ownerGone(sockets *hostops.Sockets, port int, s pgops.Session) bool {
+	end, ok := clientEnd(s)
+	return ok && !sockets.Has(end, port) && hostops.LocalAddress(end.Addr())
+}
+
+// clientEnd is the client's end of a session; there is none over a Unix socket
+// and where it is hidden.
+func clientEnd(s pgops.Session) (netip.AddrPort, bool) {
 	addr, err := netip.ParseAddr(s.ClientAddr)
-	if err != nil || s.ClientPort <= 0 || !hostops.LocalAddress(addr) {
-		return false
-	}
-	return !sockets.Has(netip.AddrPortFrom(addr.Unmap(), uint16(s.ClientPort)), port)
+	return netip.AddrPortFrom(addr.Unmap(), uint16(s.ClientPort)), err == nil && s.ClientPort > 0
 }
 
 // ofThisProject are the backends whose clients are running processes of this
@@ -67,7 +69,7 @@ func ofThisProject(h host, root string, clients map[int][]int) []int {
 	for backend, pids := range clients {
 		for _, pid := range pids {
 			if _, known := ours[pid]; !known {
-				p := h.table.Detail(pid)
+				p := h.process(pid)
 				ours[pid] = p.State == hostops.Running && ofProject(p, root)
 			}
 			if ours[pid] {

@@ -184,7 +184,7 @@ func (r *recovery) cleanup(ctx context.Context, s *Step) error {
 		}
 		r.entry = a
 	}
-	clean, err := cleanup(ctx, r.deps, a, o)
+	clean, err := cleanup(ctx, r.deps, a, o, lookBeside(ctx))
 	r.close()
 	if err != nil {
 		return err

@@ -61,7 +61,7 @@ func sources(h host, root string, port int, sessions []pgops.Session, clients ma
 		src := sourceOf(group)
 		src.Dead = strings.HasSuffix(key, "\x00dead")
 		if pid := pids[key]; pid != 0 {
-			src.describe(h.table, pid, h.ports[pid], root)
+			src.describe(h, pid, root)
 			src.describePooler(h)
 		}
 		list = append(list, src)
@@ -104,15 +104,12 @@ func addOnce(list []string, s string) []string {
 }
 
 // describe adds what is known of the process.
-func (src *Source) describe(table *hostops.Table, pid int, ports []int, root string) {
-	p := table.Detail(pid)
-	if _, known := table.Process(pid); !known {
-		p, _ = hostops.Find(pid) // it started after the listing; gone again: nothing is known of it
-	}
+func (src *Source) describe(h host, pid int, root string) {
+	p := h.process(pid)
 	src.PID, src.Command, src.Dir, src.Started = pid, p.Command(), p.Dir, p.StartTime
 	src.Project, src.Ours, src.Stopped = hostops.Project(p.Dir), ofProject(p, root), p.State == hostops.Stopped
-	src.Ports = slices.Sorted(slices.Values(ports))
-	for _, up := range table.Ancestors(pid) {
+	src.Ports = slices.Sorted(slices.Values(h.ports[pid]))
+	for _, up := range h.table.Ancestors(pid) {
 		if up.PID == 1 || len(src.Parents) == 4 {
 			break
 		}

@@ -191,7 +191,7 @@ func (w *Watch) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport, e
 		r, err = Cleanup(ctx, w.deps, o)
 	} else {
 		o.Caller = "db:cleanup"
-		if r, err = cleanup(ctx, w.deps, w.held, o); w.held.conn.IsClosed() {
+		if r, err = cleanup(ctx, w.deps, w.held, o, lookBeside(ctx)); w.held.conn.IsClosed() {
 			w.drop()
 		}
 	}

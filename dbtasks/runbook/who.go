@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -36,17 +37,7 @@ type WhoSession struct {
 // slots and ends nothing; with no slot at all it tells what sockets and process
 // titles tell.
 func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
-	// The processes are listed while the server answers. A process that starts
-	// meanwhile is looked at by itself.
-	type listing struct {
-		table *hostops.Table
-		err   error
-	}
-	listed := make(chan listing, 1)
-	go func() {
-		table, err := hostops.Snapshot(ctx)
-		listed <- listing{table, err}
-	}()
+	looked := lookBeside(ctx)
 	a, err := open(ctx, deps, openOptions{caller: "db:who"})
 	if f := AsFailure(err); f != nil && pgops.Cause(f.Code).NoSlot() {
 		return whoWithoutSession(ctx, deps, f)
@@ -59,11 +50,7 @@ func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
 	if err != nil {
 		return WhoReport{}, err
 	}
-	processes := <-listed
-	if processes.err != nil {
-		return WhoReport{}, fmt.Errorf("list the processes: %w", processes.err)
-	}
-	h, err := lookAt(ctx, sessions, processes.table)
+	h, err := looked(sessions)
 	if err != nil {
 		return WhoReport{}, err
 	}
@@ -117,11 +104,64 @@ func look(ctx context.Context, sessions []pgops.Session) (host, error) {
 	return lookAt(ctx, sessions, table)
 }
 
+// looking waits for a look that was begun before, and looks again where it does
+// not show a session's other end.
+type looking func(sessions []pgops.Session) (host, error)
+
+// lookBeside looks while the server answers, without the command lines of
+// PostgreSQL's own processes.
+func lookBeside(ctx context.Context) looking {
+	type answer struct {
+		host host
+		err  error
+	}
+	began := time.Now()
+	looked := make(chan answer, 1)
+	go func() {
+		h, err := lookBare(ctx, nil)
+		looked <- answer{h, err}
+	}()
+	return func(sessions []pgops.Session) (host, error) {
+		a := <-looked
+		switch {
+		case a.err != nil || time.Since(began) > lookAge:
+			return lookBare(ctx, sessions)
+		case !a.host.shows(sessions):
+			return lookAt(ctx, sessions, a.host.table)
+		}
+		return a.host, nil
+	}
+}
+
+// lookAge is how old a look may be that something is decided by.
+const lookAge = time.Second
+
+func lookBare(ctx context.Context, sessions []pgops.Session) (host, error) {
+	table, err := hostops.SnapshotBut(ctx, postgresUnderPostgres)
+	if err != nil {
+		return host{}, fmt.Errorf("list the processes: %w", err)
+	}
+	return lookAt(ctx, sessions, table)
+}
+
+// shows tells whether the client of every session that has one on this machine
+// is among the sockets. Those of Unix sockets are not: see lookAt.
+func (h host) shows(sessions []pgops.Session) bool {
+	connected := h.sockets.Connected()
+	return !slices.ContainsFunc(sessions, func(s pgops.Session) bool {
+		end, ok := clientEnd(s)
+		return s.ClientPort < 0 || ok && !connected[end] && hostops.LocalAddress(end.Addr())
+	})
+}
+
 func lookAt(ctx context.Context, sessions []pgops.Session, table *hostops.Table) (host, error) {
 	h := host{table: table, ports: map[int][]int{}, poolers: poolersOf(table)}
 	var err error
 	overSocket := slices.ContainsFunc(sessions, func(s pgops.Session) bool { return s.ClientPort < 0 })
-	h.sockets, err = hostops.ReadSocketsBut(ctx, func(pid int) bool { return !overSocket && isBackend(h.table, pid) })
+	h.sockets, err = hostops.ReadSocketsBut(ctx, func(pid int) bool {
+		p, _ := table.Process(pid)
+		return p.Kernel || !overSocket && isBackend(table, pid)
+	})
 	if err != nil {
 		return h, fmt.Errorf("look for the clients: %w", err)
 	}
@@ -133,11 +173,25 @@ func lookAt(ctx context.Context, sessions []pgops.Session, table *hostops.Table)
 	return h, nil
 }
 
+// process is what is known of a process; one that began after the listing is
+// looked at now, and of one that is gone again nothing is known.
+func (h host) process(pid int) hostops.Process {
+	if _, listed := h.table.Process(pid); listed {
+		return h.table.Detail(pid)
+	}
+	p, _ := hostops.Find(pid)
+	return p
+}
+
 // isBackend tells whether a process is a child of PostgreSQL's own. It may be
 // wrong about what only calls itself postgres: that is then not named.
 func isBackend(table *hostops.Table, pid int) bool {
 	p, _ := table.Process(pid)
 	parent, _ := table.Process(p.PPID)
+	return postgresUnderPostgres(p, parent)
+}
+
+func postgresUnderPostgres(p, parent hostops.Process) bool {
 	return p.Name == "postgres" && parent.Name == "postgres"
 }
 
