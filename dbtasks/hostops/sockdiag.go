@@ -22,11 +22,11 @@ func parseInetDiag(data []byte) (tcpSocket, bool) {
 	default:
 		return t, false
 	}
-	t.local, t.remote = addrPort(local, data[4:6]), addrPort(remote, data[6:8])
+	t.local, t.remote = kernelAddr(local, data[4:6]), kernelAddr(remote, data[6:8])
 	return t, true
 }
 
-func addrPort(addr, port []byte) netip.AddrPort {
+func kernelAddr(addr, port []byte) netip.AddrPort {
 	a, _ := netip.AddrFromSlice(addr)
 	return netip.AddrPortFrom(a.Unmap(), binary.BigEndian.Uint16(port))
 }

@@ -18,7 +18,7 @@ func readSockets(ctx context.Context, _ func(pid int) bool) (*Sockets, error) {
 	}
 	s := &Sockets{}
 	for _, r := range rows {
-		t := tcpSocket{local: addrPort(r.Laddr), remote: addrPort(r.Raddr), listening: r.Status == "LISTEN", uid: -1, holder: int(r.Pid)}
+		t := tcpSocket{local: tableAddr(r.Laddr), remote: tableAddr(r.Raddr), listening: r.Status == "LISTEN", uid: -1, holder: int(r.Pid)}
 		if t.listening || r.Status == "ESTABLISHED" || r.Status == "CLOSE_WAIT" {
 			s.tcp = append(s.tcp, t)
 		}
@@ -26,7 +26,7 @@ func readSockets(ctx context.Context, _ func(pid int) bool) (*Sockets, error) {
 	return s, nil
 }
 
-func addrPort(a net.Addr) netip.AddrPort {
+func tableAddr(a net.Addr) netip.AddrPort {
 	ip := a.IP
 	if ip == "*" || ip == "" {
 		ip = "::"
