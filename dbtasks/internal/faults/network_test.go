@@ -29,7 +29,7 @@ var networkFaults = []fault{
 	{name: "silence while cleanup looks", inject: leaking("mute", 1, "pg_terminate_backend"), act: remoteCleanup, exit: 1, says: "No session was ended: the server", bound: 27 * time.Second, after: func(s *scene) { s.held(2) }},
 	{name: "silence in the statement that ends", inject: leaking("mute", 2, "pg_terminate_backend"), act: remoteCleanup, exit: 1, says: "may or may not have ended: the server", bound: 27 * time.Second, after: freed},
 	{name: "silence when the sessions were told to end", inject: leaking("mute", 1, "a.pid, a.backend_start FROM"), act: remoteCleanup, exit: 1, says: "0 of 2 sessions", bound: 27 * time.Second, after: freed},
-	{name: "silence while the monitor watches", inject: func(s *scene) { s.through(proxy{mute: saw("pg_stat_activity")}) }, args: "db:monitor -every=100ms -for=2s -json", exit: 1, says: `"error"`, bound: 15 * time.Second},
+	{name: "silence while the monitor watches", inject: func(s *scene) { s.through(proxy{mute: saw("pg_stat_get_activity")}) }, args: "db:monitor -every=100ms -for=2s -json", exit: 1, says: `"error"`, bound: 15 * time.Second},
 	{name: "blackholed port", inject: func(s *scene) { s.at(s.blackhole()) }, args: "db:test", exit: 1, says: "No answer from", bound: 4 * time.Second},
 	{name: "blackholed port: cleanup", inject: func(s *scene) { s.at(s.blackhole()) }, args: "db:cleanup -force", exit: 1, says: "No answer from"},
 	{name: "a name that does not resolve", inject: func(s *scene) { s.host("nowhere.invalid") }, args: "db:test", exit: 1, says: "does not resolve"},
