@@ -46,6 +46,7 @@ type Restart struct {
 	check    func() error     // is it still the server that was looked at? nil: not asked
 	down     func() error     // does no server run there? nil: not asked
 	wake     func() error     // lets a frozen server go on; nil: not needed
+	ready    func() bool      // does the new server say that it takes logins? nil: the command's end tells
 	limit    time.Duration    // of Apply; 0: none
 	finishes bool             // must not be cut in half: a context that ends does not end it
 }
@@ -144,7 +145,7 @@ func (r Restart) Apply(ctx context.Context, out io.Writer) error {
 		ctx, cancel = context.WithTimeout(ctx, r.limit)
 		defer cancel()
 	}
-	return runRestart(ctx, r.prepare(), out, r.finishes)
+	return runRestart(ctx, r.prepare(), out, r.finishes, r.ready)
 }
 
 // Resume is Apply for a server that a restart left down. ErrServerChanged: one

@@ -26,9 +26,12 @@ func planCommand(command string) Restart {
 // comes. The output goes through a file and not a pipe: the new postmaster
 // inherits it, and would keep a pipe, and with it us, for its whole life.
 //
+// It is over when the command has ended, or when ready says so, if that is not
+// nil: the command then ends by itself.
+//
 // A command that finishes is left to itself when ctx ends; every other is ended
 // then, or when this process is, with what it has started.
-func runRestart(ctx context.Context, cmd *exec.Cmd, out io.Writer, finishes bool) error {
+func runRestart(ctx context.Context, cmd *exec.Cmd, out io.Writer, finishes bool, ready func() bool) error {
 	log, err := os.CreateTemp("", "dbtasks-restart-")
 	if err != nil {
 		return fmt.Errorf("%w: keep the command's output: %w", ErrRestartFailed, err)
@@ -57,12 +60,15 @@ func runRestart(ctx context.Context, cmd *exec.Cmd, out io.Writer, finishes bool
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	shown := &tail{to: out}
-	poll := time.NewTicker(50 * time.Millisecond)
+	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
 	for {
 		select {
 		case <-poll.C:
 			_, _ = io.Copy(shown, reader)
+			if ready != nil && ready() {
+				return nil
+			}
 		case err := <-ended:
 			_, _ = io.Copy(shown, reader)
 			return restartError(err, shown.last)

@@ -60,7 +60,11 @@ func TestARestartedDisposableServerIsStillItsKeepers(t *testing.T) {
 	if err := plan.Apply(t.Context(), &out); err != nil {
 		t.Fatal(err)
 	}
-	awaitLogin(t, s.AdminURL("postgres"))
+	first, err := pgx.Connect(t.Context(), s.AdminURL("postgres")) // at once: Apply comes back when it takes logins
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Close(t.Context())
 	if err := held.Ping(t.Context()); err == nil {
 		t.Error("a session outlived the restart")
 	}
@@ -68,8 +72,8 @@ func TestARestartedDisposableServerIsStillItsKeepers(t *testing.T) {
 	if err != nil || after.PID == before.PID || after.Port != before.Port {
 		t.Errorf("%+v, %v", after, err)
 	}
-	if !strings.Contains(out.String(), "server started") {
-		t.Errorf("output: %s", out.String())
+	if out.String() != "" {
+		t.Errorf("pg_ctl has something to say: %s", out.String())
 	}
 	if log := s.LogTail(3); !strings.Contains(log, "ready to accept connections") {
 		t.Errorf("it logs elsewhere now: %s", log)

@@ -4,6 +4,7 @@ package runbook_test
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -178,7 +179,12 @@ func TestRaiseSetsMaxConnectionsRestartsAndAsksAgain(t *testing.T) {
 	db.Fill("leak")
 	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
 	progress := &syncBuilder{}
-	d.Progress = progress
+	before := ""
+	d.Progress = io.MultiWriter(progress, writerFunc(func(p []byte) {
+		if strings.Contains(string(p), "ALTER SYSTEM") {
+			before = maxConnections(t, s)
+		}
+	}))
 	r, err := runbook.Limits(ctx, d, raiseTo(30))
 	if err != nil || !r.OK || !r.Raise.Done || r.Raise.Old != 20 || r.Slots.Max != 30 {
 		t.Fatalf("%+v, %v\n%s", r.Raise, err, progress)
@@ -190,9 +196,17 @@ func TestRaiseSetsMaxConnectionsRestartsAndAsksAgain(t *testing.T) {
 	if want := fmt.Sprintf("ends: 2 of role %q in database %q", other.Role, other.Name); !strings.Contains(plan, want) || strings.Contains(plan, db.Password) {
 		t.Errorf("the plan does not say whose sessions end (%s), or shows the password:\n%s", want, plan)
 	}
-	if strings.Index(plan, "ALTER SYSTEM") > strings.Index(plan, "server started") {
-		t.Errorf("the plan comes after the act:\n%s", plan)
+	if before != "20" {
+		t.Errorf("max_connections was %q when the plan was shown", before)
 	}
+}
+
+// writerFunc is told everything that is written.
+type writerFunc func(p []byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
 }
 
 func TestRaiseIsUndoneWhenTheServerDoesNotComeBack(t *testing.T) {
