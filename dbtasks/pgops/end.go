@@ -157,12 +157,24 @@ func int4s(list []int) []int32 {
 // server needs about 1.3 ms for each, a busy one longer.
 const goneTimeout = 5 * time.Second
 
+// pauseBefore is how long to wait before the sessions are looked for again: half
+// of what the rest will need at the rate that is seen, so that the last look
+// comes soon after the last session and few looks keep the server from its
+// work; but an eighth of the time so far where the rest does not end at all.
+func pauseBefore(soFar time.Duration, gone, left int) time.Duration {
+	pause := soFar / 8
+	if gone > 0 {
+		pause = max(pause, soFar*time.Duration(left)/time.Duration(2*gone))
+	}
+	return min(max(pause, 2*time.Millisecond), 50*time.Millisecond)
+}
+
 // AwaitGone polls until none of the sessions is left. A session that is hidden
 // has no backend_start to compare: its pid decides then.
 func AwaitGone(ctx context.Context, conn *pgx.Conn, sessions []Session) (gone, left []Session, err error) {
 	left = sessions
-	deadline := time.Now().Add(goneTimeout)
-	for pause := 2 * time.Millisecond; len(left) > 0; pause = min(pause*3/2, 50*time.Millisecond) {
+	began := time.Now()
+	for len(left) > 0 {
 		present, err := presentOf(ctx, conn, left)
 		if err != nil {
 			return gone, left, err
@@ -176,13 +188,13 @@ func AwaitGone(ctx context.Context, conn *pgx.Conn, sessions []Session) (gone, l
 				gone = append(gone, s)
 			}
 		}
-		if left = still; len(left) == 0 || time.Now().After(deadline) {
+		if left = still; len(left) == 0 || time.Since(began) > goneTimeout {
 			break
 		}
 		select {
 		case <-ctx.Done():
 			return gone, left, ctx.Err()
-		case <-time.After(pause):
+		case <-time.After(pauseBefore(time.Since(began), len(gone), len(left))):
 		}
 	}
 	return gone, left, nil

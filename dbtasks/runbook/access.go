@@ -56,11 +56,12 @@ type access struct {
 
 // how far open may go to get in.
 type openOptions struct {
-	caller string // the target with its flags, for next commands
-	remote string // -remote
-	harm   bool   // the caller ends sessions: the server must be permitted
-	signal bool   // the caller may free a slot by a signal (rung 3)
-	dry    bool   // plan only: no signal is sent
+	caller string  // the target with its flags, for next commands
+	remote string  // -remote
+	harm   bool    // the caller ends sessions: the server must be permitted
+	signal bool    // the caller may free a slot by a signal (rung 3)
+	dry    bool    // plan only: no signal is sent
+	looked looking // a look that was begun beside the login; nil: none was
 }
 
 // open logs in by the first rung that works. Every rung is bounded by the
@@ -72,10 +73,13 @@ func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
 	url := deps.Pool.URL()
 	a, err := openURL(ctx, deps, nil)
 	if err != nil && pgops.CauseOf(err).NoSlot() {
+		if o.looked == nil {
+			o.looked = lookBeside(ctx)
+		}
 		var h host
 		refused := err
-		if h, err = look(ctx, nil); err == nil {
-			a, err = openWithoutSlot(ctx, deps, h, o, refused)
+		if h, err = o.looked(nil); err == nil {
+			a, err = openWithoutSlot(ctx, deps, h.sockets, o, refused)
 		}
 	}
 	if plan := (*dryPlan)(nil); errors.As(err, &plan) {
@@ -176,26 +180,26 @@ func usableBy(url *config.URL, s pgops.Server) int {
 // openWithoutSlot climbs the rest of the ladder after a login was refused for
 // want of a slot. Its error is the first refusal, which is what the user has
 // to know, with what was tried since.
-func openWithoutSlot(ctx context.Context, deps *Deps, h host, o openOptions, refused error) (*access, error) {
-	target := locateIn(ctx, h.sockets, deps.Pool.URL())
+func openWithoutSlot(ctx context.Context, deps *Deps, sockets *hostops.Sockets, o openOptions, refused error) (*access, error) {
+	target := locateIn(ctx, sockets, deps.Pool.URL())
 	deps.progress("no slot at %s: %s", target.At(), firstWords(refused))
 	cause := pgops.CauseOf(refused)
-	a, tried := openReserved(ctx, deps, target, cause)
-	if a != nil {
+	doors := reservedOf(deps, target)
+	if a := doors.enter(ctx, cause); a != nil {
 		deps.progress("got in %s", a.route.Words())
 		return a, nil
 	}
 	if o.signal && cause != pgops.CausePoolerLimit {
 		if _, err := target.permit(deps, o.caller, ""); err == nil {
-			a, why, err := bySignal(ctx, deps, h.table, target, cause, o.dry)
+			a, why, err := bySignal(ctx, deps, doors, cause, o.dry)
 			if a != nil || err != nil {
 				return a, err
 			}
-			tried = append(tried, "tried "+why)
+			doors.tried = append(doors.tried, "tried "+why)
 		}
 	}
 	f := loginFailure(deps, deps.Pool.URL(), refused)
-	f.Details = append(f.Details, tried...)
+	f.Details = append(f.Details, doors.tried...)
 	if l := target.Listener; cause == pgops.CausePoolerLimit || l != nil && l.Kind == hostops.Pooler {
 		f.Next = "set DIRECT_URL in .env to the server behind the pooler, then: " + deps.Command(o.caller)
 		nameHolders(ctx, deps, target.Port, f)
@@ -210,18 +214,19 @@ func openWithoutSlot(ctx context.Context, deps *Deps, h host, o openOptions, ref
 
 // bySignal climbs the third rung, or, in a dry run, only says what it would
 // do: that is the *dryPlan. Where it can't, why says so.
-func bySignal(ctx context.Context, deps *Deps, table *hostops.Table, target Target, cause pgops.Cause, dry bool) (a *access, why string, err error) {
+func bySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, dry bool) (a *access, why string, err error) {
+	target := doors.target
 	if dry && target.Listener != nil && target.Listener.Kind == hostops.Forwarder {
 		return nil, "the container from within: not in a dry run", nil
 	}
 	if dry {
-		list, _, why := idleBackends(deps, table, target, cause)
+		list, _, why := idleBackends(ctx, deps, target, cause)
 		if why == "" {
 			err = &dryPlan{target, list}
 		}
 		return nil, "SIGTERM to an idle backend: " + why, err
 	}
-	if a, why = openBySignal(ctx, deps, table, target, cause); a != nil {
+	if a, why = openBySignal(ctx, deps, doors, cause); a != nil {
 		deps.progress("got in %s", a.route.Words())
 	}
 	return a, why, nil

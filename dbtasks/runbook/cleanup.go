@@ -71,7 +71,7 @@ func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, 
 			Next: deps.Command("db:cleanup -idle=5m")}
 	}
 	looked := lookBeside(ctx)
-	a, err := open(ctx, deps, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry})
+	a, err := open(ctx, deps, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry, looked: looked})
 	var plan *dryPlan
 	if errors.As(err, &plan) {
 		return planned(plan, o), nil

@@ -11,8 +11,8 @@ import (
 // openInContainer is the third rung for a server in a container, whose
 // processes are not ours to signal: one idle session after the other is ended
 // from within, until a login gets the slot.
-func openInContainer(ctx context.Context, deps *Deps, target Target, cause pgops.Cause) (*access, string) {
-	c, err := pgserver.FindContainer(target.Listener.Name, target.Port)
+func openInContainer(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause) (*access, string) {
+	c, err := pgserver.FindContainer(doors.target.Listener.Name, doors.target.Port)
 	if err != nil {
 		return nil, err.Error()
 	}
@@ -24,7 +24,7 @@ func openInContainer(ctx context.Context, deps *Deps, target Target, cause pgops
 			freed++
 			deps.progress("in %s: %s", c, how)
 		}
-		if a := seize(ctx, deps, target); a != nil {
+		if a := seize(ctx, deps, doors); a != nil {
 			return a.freedBy(freed), ""
 		}
 		if err != nil {

@@ -141,16 +141,16 @@ func raiseLogin(ctx context.Context, deps *Deps, a *access, limits pgops.Limits)
 		return nil, limits, err
 	}
 	target.prove(a.server)
-	writer, tried := openReserved(ctx, deps, target, "")
-	if writer != nil {
+	doors := reservedOf(deps, target)
+	if writer := doors.enter(ctx, ""); writer != nil {
 		may, err := pgops.AskLimits(ctx, writer.conn, writer.server, target.Role, target.Database)
 		if err == nil && may.MayRaise {
 			return writer, may, nil
 		}
-		tried = append(tried, fmt.Sprintf("role %q may not ALTER SYSTEM either", writer.server.Role))
+		doors.tried = append(doors.tried, fmt.Sprintf("role %q may not ALTER SYSTEM either", writer.server.Role))
 		writer.release()
 	}
-	return nil, limits, &Failure{Exit: ExitNotDone, Code: "not_permitted", Details: tried,
+	return nil, limits, &Failure{Exit: ExitNotDone, Code: "not_permitted", Details: doors.tried,
 		Message: fmt.Sprintf("Role %q may not set max_connections (ALTER SYSTEM wants a superuser). Nothing was touched.", a.server.Role),
 		Next:    "set DBTASKS_ADMIN_URL in .env to a superuser's URL"}
 }

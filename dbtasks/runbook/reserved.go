@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,29 +27,43 @@ type door struct {
 	url   *config.URL
 }
 
-// openReserved is the second rung: a login that may use the slots which
-// PostgreSQL keeps back for superusers (superuser_reserved_connections) or, in
-// 16+, for roles with pg_use_reserved_connections. It returns nil and what
-// was tried when none works. Where the first rung was refused because every
-// slot is taken, the reserved ones too, which PostgreSQL says before it asks who
-// logs in, only the first door is tried, in case that one is free by now.
-func openReserved(ctx context.Context, deps *Deps, target Target, refused pgops.Cause) (*access, []string) {
-	var tried []string
-	doors := reservedDoors(deps, target)
-	if refused == pgops.CauseSlotsFull {
-		doors = doors[:min(1, len(doors))]
-	}
-	for _, d := range doors {
-		a, err := enter(ctx, d, target)
-		if err == nil {
-			return a, nil
-		}
-		tried = append(tried, wrapTried(d.words, err))
-		if ctx.Err() != nil {
+// reserved is the second rung: the logins that may use the slots which PostgreSQL
+// keeps back for superusers (superuser_reserved_connections) or, in 16+, for
+// roles with pg_use_reserved_connections.
+type reserved struct {
+	target Target
+	doors  []door   // not those that were refused for another reason than a slot
+	tried  []string // what each said, for people
+}
+
+func reservedOf(deps *Deps, target Target) *reserved {
+	return &reserved{target: target, doors: reservedDoors(deps, target)}
+}
+
+// enter logs in by the first door that opens; nil when none does. Where the
+// login before was refused because every slot is taken, the reserved ones too,
+// which PostgreSQL says before it asks who logs in, only the first door is
+// tried, in case that one is free by now.
+func (r *reserved) enter(ctx context.Context, refused pgops.Cause) *access {
+	var open []door
+	for i, d := range r.doors {
+		if ctx.Err() != nil || i > 0 && refused == pgops.CauseSlotsFull {
+			open = append(open, r.doors[i:]...)
 			break
 		}
+		a, err := enter(ctx, d, r.target)
+		if err == nil {
+			return a
+		}
+		if words := wrapTried(d.words, err); !slices.Contains(r.tried, words) {
+			r.tried = append(r.tried, words)
+		}
+		if pgops.CauseOf(err).NoSlot() {
+			open = append(open, d)
+		}
 	}
-	return nil, tried
+	r.doors = open
+	return nil
 }
 
 // reservedDoors lists the ways to a reserved slot: DBTASKS_ADMIN_URL when it

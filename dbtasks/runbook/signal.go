@@ -24,12 +24,16 @@ type idleBackend struct {
 // idleBackends finds, without a login, the idle backends of the URL's database
 // among the children of the postmaster that listens on the URL's port, oldest
 // first. Where it can't, it says why.
-func idleBackends(deps *Deps, table *hostops.Table, target Target, cause pgops.Cause) (list []idleBackend, postmaster hostops.Process, why string) {
+func idleBackends(ctx context.Context, deps *Deps, target Target, cause pgops.Cause) (list []idleBackend, postmaster hostops.Process, why string) {
 	if target.Listener == nil {
 		return nil, postmaster, "the process that listens is hidden from this user"
 	}
 	if target.Listener.Kind != hostops.Postgres {
 		return nil, postmaster, fmt.Sprintf("%s listens there, not PostgreSQL itself", target.Listener.Name)
+	}
+	table, err := hostops.Snapshot(ctx)
+	if err != nil {
+		return nil, postmaster, err.Error()
 	}
 	postmaster, ok := table.Process(target.Listener.PID)
 	if !ok {
@@ -78,42 +82,58 @@ func stateTold(state string) bool {
 
 // openBySignal is the third rung: with no slot left at all, SIGTERM to an idle
 // backend of this database frees one, which is used at once, before the
-// leaking process takes it again. As few as possible are signalled: one, then
-// two, four, … while the login is still refused. The table may be a moment old:
-// each backend is looked at again right before its signal.
-func openBySignal(ctx context.Context, deps *Deps, table *hostops.Table, target Target, cause pgops.Cause) (*access, string) {
+// leaking process takes it again. As few as possible are signalled: one, which
+// is enough for a reserved slot; then three, because any other login needs
+// superuser_reserved_connections (3 unless set) beside its own; then twice as
+// many, while the login is still refused. Each backend is looked at again right
+// before its signal.
+func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause) (*access, string) {
 	ctx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()
+	target := doors.target
 	if target.Listener != nil && target.Listener.Kind == hostops.Forwarder {
-		return openInContainer(ctx, deps, target, cause)
+		return openInContainer(ctx, deps, doors, cause)
 	}
 	signalled := 0
-	for n := 1; ctx.Err() == nil; n *= 2 {
-		list, postmaster, why := idleBackends(deps, table, target, cause)
+	for n := 1; ctx.Err() == nil; n = max(3, 2*n) {
+		list, postmaster, why := idleBackends(ctx, deps, target, cause)
 		if why != "" {
 			// Another cleanup may have freed what this one wanted to.
-			if a := seize(ctx, deps, target); a != nil {
+			if a := seize(ctx, deps, doors); a != nil {
 				return a.freedBy(signalled), ""
 			}
 			return nil, fmt.Sprintf("SIGTERM to an idle backend: %s (%d signalled)", why, signalled)
 		}
-		sent := 0
+		var sent []hostops.Process
 		for _, b := range list[:min(n, len(list))] {
 			if err := hostops.TerminateBackend(b.process, postmaster.Identity); err == nil {
-				sent++
+				sent = append(sent, b.process)
 				deps.progress("sent SIGTERM to idle backend %d of database %q", b.process.PID, b.session.Database)
 			}
 		}
-		signalled += sent
-		if a := seize(ctx, deps, target); a != nil {
+		signalled += len(sent)
+		awaitEnd(ctx, sent)
+		if a := seize(ctx, deps, doors); a != nil {
 			return a.freedBy(signalled), ""
-		}
-		var err error
-		if table, err = hostops.Snapshot(ctx); err != nil {
-			return nil, err.Error()
 		}
 	}
 	return nil, fmt.Sprintf("SIGTERM to idle backends: %d signalled, and each slot was taken again at once", signalled)
+}
+
+// awaitEnd waits until the signalled backends are gone, and so their slots free:
+// a login before costs the server one more process, and is only refused.
+func awaitEnd(ctx context.Context, backends []hostops.Process) {
+	ctx, cancel := context.WithTimeout(ctx, seizeTimeout)
+	defer cancel()
+	look := time.NewTicker(time.Millisecond / 2)
+	defer look.Stop()
+	runs := func(p hostops.Process) bool { return !hostops.Gone(p.Identity) }
+	for ctx.Err() == nil && slices.ContainsFunc(backends, runs) {
+		select {
+		case <-ctx.Done():
+		case <-look.C:
+		}
+	}
 }
 
 // freedBy notes that n backends had to be signalled to get in.
@@ -129,15 +149,15 @@ func (a *access) freedBy(n int) *access {
 const seizeTimeout = 400 * time.Millisecond
 
 // seize logs in by whichever door opens first.
-func seize(ctx context.Context, deps *Deps, target Target) *access {
+func seize(ctx context.Context, deps *Deps, doors *reserved) *access {
 	deadline := time.Now().Add(seizeTimeout)
 	for ctx.Err() == nil && time.Now().Before(deadline) {
-		a, err := openURL(ctx, deps, &target)
+		a, err := openURL(ctx, deps, &doors.target)
 		if err == nil {
 			return a
 		}
 		if pgops.CauseOf(err) == pgops.CauseReservedOnly {
-			if a, _ := openReserved(ctx, deps, target, pgops.CauseReservedOnly); a != nil {
+			if a := doors.enter(ctx, pgops.CauseReservedOnly); a != nil {
 				return a
 			}
 			return nil // an ordinary slot needs another backend to go

@@ -148,8 +148,8 @@ func (w *Watch) login(ctx context.Context) error {
 	if w.sources && full && time.Since(w.triedReserved) > reservedPause {
 		w.triedReserved = time.Now()
 		if target, located := locate(ctx, w.deps.Pool.URL()); located == nil {
-			if reserved, _ := openReserved(ctx, w.deps, target, cause); reserved != nil {
-				a, err = reserved, nil
+			if entered := reservedOf(w.deps, target).enter(ctx, cause); entered != nil {
+				a, err = entered, nil
 				w.history.mark(time.Now(), "full: logins refused")
 			}
 		}

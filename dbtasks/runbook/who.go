@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,7 +39,7 @@ type WhoSession struct {
 // titles tell.
 func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
 	looked := lookBeside(ctx)
-	a, err := open(ctx, deps, openOptions{caller: "db:who"})
+	a, err := open(ctx, deps, openOptions{caller: "db:who", looked: looked})
 	if f := AsFailure(err); f != nil && pgops.Cause(f.Code).NoSlot() {
 		return whoWithoutSession(ctx, deps, f)
 	}
@@ -111,25 +112,18 @@ type looking func(sessions []pgops.Session) (host, error)
 // lookBeside looks while the server answers, without the command lines of
 // PostgreSQL's own processes.
 func lookBeside(ctx context.Context) looking {
-	type answer struct {
-		host host
-		err  error
-	}
 	began := time.Now()
-	looked := make(chan answer, 1)
-	go func() {
-		h, err := lookBare(ctx, nil)
-		looked <- answer{h, err}
-	}()
+	look := sync.OnceValues(func() (host, error) { return lookBare(ctx, nil) })
+	go func() { _, _ = look() }()
 	return func(sessions []pgops.Session) (host, error) {
-		a := <-looked
+		h, err := look()
 		switch {
-		case a.err != nil || time.Since(began) > lookAge:
+		case err != nil || time.Since(began) > lookAge:
 			return lookBare(ctx, sessions)
-		case !a.host.shows(sessions):
-			return lookAt(ctx, sessions, a.host.table)
+		case !h.shows(sessions):
+			return lookAt(ctx, sessions, h.table)
 		}
-		return a.host, nil
+		return h, nil
 	}
 }
 

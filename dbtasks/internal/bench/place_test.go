@@ -117,8 +117,8 @@ func (p *place) ours(b *testing.B, args ...string) side {
 	return command{args: append([]string{binary(b)}, args...), dir: p.project}.side(strings.Join(args, " "))
 }
 
-// shell is a line of sh in the project's folder, with $PSQL, $URL, $PORT (the
-// dev server's) and $PGPORT_ (the database's).
+// shell is a line of sh in the project's folder, with $PSQL, $URL, $APP_PORT (the
+// dev server's) and $DB_PORT (the database's).
 func (p *place) shell(b *testing.B, name, line string) side {
 	b.Helper()
 	return command{args: []string{"sh", "-c", line}, dir: p.project, env: p.shellEnv(b)}.side(name)
