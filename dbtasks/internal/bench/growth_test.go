@@ -85,7 +85,7 @@ func growths(b *testing.B) {
 		roots := map[int]string{}
 		grow(b, "dev:check", "source files", 1, []int{500, 5000, 50000}, func(b *testing.B, n int) func(*testing.B) {
 			if roots[n] == "" {
-				roots[n] = manyFiles(b, n)
+				roots[n] = manyFiles(b, n, false)
 			}
 			root = roots[n]
 			return func(*testing.B) {}
