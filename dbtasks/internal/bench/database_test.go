@@ -28,8 +28,8 @@ func cleanups(b *testing.B) {
 			record(measure(b, pair{
 				name: "cleanup/" + strconv.Itoa(n), job: fmt.Sprintf("end %d idle sessions, verified gone", n), rounds: max(4, 10-n/50), before: before, after: after,
 				ours: p.ours(b, "db:cleanup"), theirs: p.shell(b, "one psql statement, repeated until they are gone", untilGone),
-				floor: &side{"the server's own time", p.ended}, aim: 1, lost: 1.6,
-				why: "ours looks first whose sessions they are, for what it spares and names, and asks afterwards what is left; tried: one statement for all, one server process a login, three system calls a file of /proc",
+				floor: &side{"the server's own time", p.ended}, aim: 1, lost: 1.35,
+				why: "ours looks first whose sessions they are, for what it spares and names, and asks afterwards what is left; tried: one statement for all, the machine looked at beside the login, the function behind pg_stat_activity, looks timed by the rate at which the sessions end",
 			}))
 		})
 	}
@@ -42,7 +42,7 @@ func cleanups(b *testing.B) {
 				pgtest.Eventually(b, 5*time.Second, "they are gone", func() bool { return p.left(b) == 0 })
 				after(b)
 			},
-			theirs: command{args: []string{installed(b, "npm"), "run", "-s", "db:cleanup"}, dir: p.project, env: p.shellEnv(b)}.side("npm run, around psql"), aim: 0.25, lost: 0.4,
+			theirs: command{args: []string{installed(b, "npm"), "run", "-s", "db:cleanup"}, dir: p.project, env: p.shellEnv(b)}.side("npm run, around psql"), aim: 0.25, lost: 0.35, why: "most of it is the server's time to end the sessions, on either side",
 		}))
 	})
 }
@@ -51,8 +51,8 @@ func tests(b *testing.B) {
 	p := newPlace(b, 20)
 	record(measure(b, pair{
 		name: "test", job: "can the database be reached", rounds: 20, ours: p.ours(b, "db:test"),
-		theirs: p.shell(b, "psql -c 'select 1'", `exec "$PSQL" "$URL" -XAtc 'select 1'`), aim: 0.6, lost: 1.2,
-		why: "a login costs both the same, and ours asks for slots and limits as well; tried: a static program, expressions compiled when they are used, a login that goes on where TLS was refused",
+		theirs: p.shell(b, "psql -c 'select 1'", `exec "$PSQL" "$URL" -XAtc 'select 1'`), aim: 0.6, lost: 1,
+		why: "a login (the server's process, the password's hashing) costs both the same, and ours asks for slots and limits as well; tried: a static program, expressions compiled when they are used, a login that goes on where TLS was refused, the function behind pg_stat_activity",
 	}))
 }
 
@@ -77,8 +77,8 @@ func fulls(b *testing.B) {
 			}
 		},
 		ours:   p.ours(b, "db:cleanup"),
-		theirs: p.asServer(b, "pg_ctl restart -m fast, until a login works", restart), aim: 0.3, lost: 1.5,
-		why: "ours ends all idle sessions and sees them gone, where the restart only begins anew; tried: one look at the processes for all rungs, one reserved door where all slots are taken",
+		theirs: p.asServer(b, "pg_ctl restart -m fast, until a login works", restart), aim: 0.3, lost: 0.6,
+		why: "ours ends all idle sessions and sees them gone, where the restart only begins anew; tried: one look at the sockets for all rungs, no door tried twice, four backends signalled where it were seven, their end awaited before the next login",
 	}))
 }
 
@@ -103,25 +103,29 @@ func (p *place) asServer(b *testing.B, name, line string) side {
 func holders(b *testing.B) {
 	p := newPlace(b, 1100)
 	lsof, ss := installed(b, "lsof"), installed(b, "ss")
-	for _, n := range []int{50, 1000} {
+	for _, o := range []struct {
+		n            int
+		lsof, joined float64 // from where a gain counts as lost
+	}{{50, 2, 1}, {1000, 0.7, 0.8}} {
+		n := o.n
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			leak := pgtest.StartLeak(b, pgtest.LeakOptions{URL: p.url, Sessions: n})
 			defer leak.Stop()
 			who := p.ours(b, "db:who")
 			record(measure(b, pair{
 				name: "who/lsof/" + strconv.Itoa(n), job: fmt.Sprintf("who holds %d sessions", n), rounds: 6, ours: who,
-				theirs: p.shell(b, "lsof -nP -iTCP:port", lsof+` -nP -iTCP:$DB_PORT >/dev/null`), aim: 0.5, lost: 2,
+				theirs: p.shell(b, "lsof -nP -iTCP:port", lsof+` -nP -iTCP:$DB_PORT >/dev/null`), aim: 0.5, lost: o.lsof,
 				why: whyWho,
 			}))
 			record(measure(b, pair{
 				name: "who/ss/" + strconv.Itoa(n), job: fmt.Sprintf("who holds %d sessions", n), rounds: 6, ours: who,
-				theirs: p.shell(b, "pg_stat_activity joined with ss -tnp", joined(ss)), aim: 0.5, why: whyWho,
+				theirs: p.shell(b, "pg_stat_activity joined with ss -tnp", joined(ss)), aim: 0.5, lost: o.joined, why: whyWho,
 			}))
 		})
 	}
 }
 
-const whyWho = "ours logs in, asks for every session and names each holder with its folder, parents and ports; tried: the processes listed beside the login, the descriptors of the server's own backends left out, three system calls a file of /proc"
+const whyWho = "ours starts, logs in, asks for every session and names each holder with its folder, parents and ports; tried: the machine looked at beside the login, sockets asked of the kernel (netlink) and not read from /proc/net, the descriptors of kernel threads and of the server's own backends left out"
 
 // joined is db:who as a line of shell: what the server says of a client's port
 // beside what the kernel says of that port.

@@ -36,7 +36,7 @@ type Options struct {
 
 // framesPerSecond is how often the screen is written at most: what changes is
 // a look a second or a key.
-const framesPerSecond = 15
+const framesPerSecond = 10
 
 // Run shows the screen until q, Ctrl+C, the end of the run, of the context or
 // of the terminal, and gives the terminal back as it was. Its error is the
