@@ -26,10 +26,10 @@ var betweenFaults = []fault{
 		s.leak = s.db().Open(3, "leak")
 		s.beforeEnding(func() { _, _ = s.leak[0].Exec(context.Background(), "BEGIN") })
 	}, act: remoteCleanup, says: "Ended 2 idle sessions", after: func(s *scene) { s.answer(s.leak[:1]) }},
-	{name: "the dev server dies between the plan and the stop", inject: func(s *scene) { serving(s); s.heir = s.devServer() }, act: func(s *scene) outcome {
+	{name: "the dev server dies between the plan and the stop", inject: func(s *scene) { serving(s); s.heir = s.devServer("STUBBORN=1") }, act: func(s *scene) outcome {
 		return s.paused("dev:recover -start=false", "1. stop", func() { _ = syscall.Kill(s.heir.pid, syscall.SIGKILL) })
 	}, says: "ok    stop"},
-	{name: "the database goes between the plan and the cleanup", inject: func(s *scene) { serving(s); down(s); s.pgctl("start", "-w") }, act: func(s *scene) outcome {
+	{name: "the database goes between the plan and the cleanup", inject: func(s *scene) { serving(s); down(s); s.pgctl("start", "-w"); s.devServer("STUBBORN=1") }, act: func(s *scene) outcome {
 		return s.paused("dev:recover -start=false", "1. stop", func() { s.pgctl("stop", "-m", "immediate", "-w") })
 	}, exit: 1, says: `Recovery stopped at "restart"`, bound: 20 * time.Second},
 	{name: "another process takes the dev port before the dev server", inject: func(s *scene) {
@@ -92,7 +92,7 @@ func (s *scene) running(args string) (pid int, wait func() outcome) {
 }
 
 // paused stops a target when it has said these words, and lets it go on when
-// something has been done meanwhile.
+// something has been done meanwhile. What it does next must take its time.
 func (s *scene) paused(args, words string, meanwhile func()) outcome {
 	s.Helper()
 	pid, wait := s.running(args)
