@@ -26,7 +26,7 @@ func cleanups(b *testing.B) {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			before, after := p.idle(b, n)
 			record(measure(b, pair{
-				name: "cleanup/" + strconv.Itoa(n), job: fmt.Sprintf("end %d idle sessions, verified gone", n), rounds: max(4, 10-n/50), before: before, after: after,
+				name: "cleanup/" + strconv.Itoa(n), job: fmt.Sprintf("end %d idle sessions, verified gone", n), rounds: max(6, 10-n/50), before: before, after: after,
 				ours: p.ours(b, "db:cleanup"), theirs: p.shell(b, "one psql statement, repeated until they are gone", untilGone),
 				floor: &side{"the server's own time", p.ended}, aim: 1, lost: 1.35,
 				why: "ours looks first whose sessions they are, for what it spares and names, and asks afterwards what is left; tried: one statement for all, the machine looked at beside the login, the function behind pg_stat_activity, looks timed by the rate at which the sessions end",

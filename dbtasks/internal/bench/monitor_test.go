@@ -24,6 +24,7 @@ type watched struct {
 	name string
 	command
 	terminal bool
+	why      string // of ours: what stands in the way of the aim
 
 	cpu    float64 // seconds, with what it started and waited for
 	memory int64   // its largest resident set, bytes
@@ -75,8 +76,10 @@ func monitors(b *testing.B) {
 	defer leak.Stop()
 	env := p.shellEnv(b)
 	count := ` "$URL" -XAt -c 'SELECT state, count(*) FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1'`
-	lines := &watched{name: "db:monitor, a line each", command: command{args: []string{binary(b), "db:monitor", "-every=1s"}, dir: p.project}}
-	live := &watched{name: "db:monitor, the live screen", command: command{args: []string{binary(b), "db:monitor", "-every=1s"}, dir: p.project}, terminal: true}
+	lines := &watched{name: "db:monitor, a line each", command: command{args: []string{binary(b), "db:monitor", "-every=1s"}, dir: p.project},
+		why: "it is a start, a login and one query and one line a second: what is left is mostly the kernel's time to wake it up; tried: one statement a look"}
+	live := &watched{name: "db:monitor, the live screen", command: command{args: []string{binary(b), "db:monitor", "-every=1s"}, dir: p.project}, terminal: true,
+		why: "it is drawn anew and reads who holds the sessions, and its library wakes up for each frame, drawn or not; tried: 10 frames a second where it were 60, holders read again only for new sessions"}
 	watch := func(name, psql string) *watched {
 		return &watched{name: name, command: command{args: []string{installed(b, "watch"), "-t", "-n1", psql + count}, dir: p.project, env: env}, terminal: true}
 	}
@@ -118,7 +121,7 @@ func monitors(b *testing.B) {
 		value := func(w *watched) side { return side{w.name, func(*testing.B) float64 { return w.cpu }} }
 		b.Run(name, func(b *testing.B) {
 			r := measure(b, pair{name: name, job: "watch 100 sessions for a minute, once a second: processor time", rounds: 1, ours: value(m.ours), theirs: value(m.theirs), aim: m.aim, lost: m.lost,
-				why:  "the lines are a query a second and a start; the screen wakes up ten times a second for a key or a change (its library has no other way), is drawn anew and reads who holds the sessions; tried: fewer frames a second, holders read again only for new sessions",
+				why:  m.ours.why,
 				note: func() string { return "memory " + megabytes(m.ours.memory) + " and " + megabytes(m.theirs.memory) }})
 			record(r)
 		})

@@ -331,7 +331,7 @@ func firstPages(b *testing.B) {
 	}{{"auto", 0.95}, {"always", 1}} {
 		args := []string{binary(b), "dev:recover", "-restart=" + o.restart}
 		record(measure(b, pair{
-			name: "page/" + o.restart, job: "the same, to the first page of a real SvelteKit app; PostgreSQL restarted: " + map[string]string{"auto": "no", "always": "yes"}[o.restart], rounds: 2, before: before,
+			name: "page/" + o.restart, job: "the same, to the first page of a real SvelteKit app; PostgreSQL restarted: " + map[string]string{"auto": "no", "always": "yes"}[o.restart], rounds: 6, before: before,
 			ours:   side{strings.Join(args[1:], " "), until(command{args: args, dir: p.project})},
 			theirs: side{"the documented shell sequence, with its restart", until(p.documented(b, dev))}, aim: o.aim, lost: 1.2,
 			why: "most of it is Vite's own time to its first page, on either side",
