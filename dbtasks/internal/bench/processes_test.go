@@ -334,7 +334,7 @@ func firstPages(b *testing.B) {
 			name: "page/" + o.restart, job: "the same, to the first page of a real SvelteKit app; PostgreSQL restarted: " + map[string]string{"auto": "no", "always": "yes"}[o.restart], rounds: 6, before: before,
 			ours:   side{strings.Join(args[1:], " "), until(command{args: args, dir: p.project})},
 			theirs: side{"the documented shell sequence, with its restart", until(p.documented(b, dev))}, aim: o.aim, lost: 1.2,
-			why: "most of it is Vite's own time to its first page, on either side",
+			why: "most of it is npm's and Vite's own time to the first page, on either side, and differs by more from round to round than the rest takes (see recover); tried: what made recover faster",
 		}))
 	}
 }
