@@ -74,7 +74,7 @@ type node struct {
 	in   io.WriteCloser
 	out  *bufio.Scanner
 	said *said
-	done chan error
+	wait func() error // for its end; any number of times
 }
 
 // said takes standard error while it is written to.
@@ -97,7 +97,8 @@ func (s *said) String() string {
 
 func startNode(t *testing.T, root, program string) *node {
 	t.Helper()
-	n := &node{Cmd: exec.Command("node", program), said: &said{}, done: make(chan error, 1)}
+	n := &node{Cmd: exec.Command("node", program), said: &said{}}
+	n.wait = sync.OnceValue(n.Wait)
 	n.Dir, n.Stderr = root, n.said
 	var err error
 	if n.in, err = n.StdinPipe(); err != nil {
@@ -111,7 +112,7 @@ func startNode(t *testing.T, root, program string) *node {
 	if err := n.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = n.Process.Kill(); <-n.done })
+	t.Cleanup(func() { _ = n.Process.Kill(); _ = n.wait() })
 	return n
 }
 
@@ -125,10 +126,10 @@ func (n *node) reload(t *testing.T) {
 
 func (n *node) ended(t *testing.T) *os.ProcessState {
 	t.Helper()
-	go func() { n.done <- n.Wait() }()
+	done := make(chan struct{})
+	go func() { _ = n.wait(); close(done) }()
 	select {
-	case err := <-n.done:
-		n.done <- err
+	case <-done:
 	case <-time.After(10 * time.Second):
 		t.Fatal("it does not end")
 	}
@@ -149,9 +150,11 @@ func TestTheWrittenPoolStaysWithinItsLimitOverReloadsAndEndsWithItsProcess(t *te
 		}
 	}
 
+	held := s.Sessions(db.Name)
 	s.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + db.Name + "'")
-	pgtest.Eventually(t, 5*time.Second, "the pool's listener says that its connections were ended", func() bool {
-		return strings.Contains(n.said.String(), "PostgreSQL ended an idle connection")
+	// Each: a query over one that the pool does not know to be gone yet fails.
+	pgtest.Eventually(t, 5*time.Second, "the pool's listener says of each of its connections that it was ended", func() bool {
+		return strings.Count(n.said.String(), "PostgreSQL ended an idle connection") == held
 	})
 	n.reload(t) // with new connections
 
