@@ -27,7 +27,7 @@ func (Dev) Check(
 // collectLess has the garbage collector wait for more: the syntax trees live
 // until the end, and looking them through again and again took a third of the
 // processor time (5,000 files that all reach the client: 6.4 s for 8.5, with
-// 1.6 GB for 1.3; 500 of them: 0.6 s for 0.7, with 250 MB for 180). What
+// 1.6 GB for 1.3; 500 of them: 0.6 s for 0.7, with 270 MB for 180). What
 // GOGC or GOMEMLIMIT say comes first.
 func collectLess() (restore func()) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {

@@ -43,7 +43,7 @@ func planPgCtl(pm Postmaster, s surroundings) (Restart, bool, error) {
 	}
 	return Restart{
 		Kind: RestartByPgCtl, Evidence: evidence, Log: restartLog(pm), line: line, limit: restartDeadline, finishes: true,
-		ready: func() bool { return succeeded(pm) },
+		ready: func() bool { return takesLogins(pm) },
 		prepare: func() *exec.Cmd {
 			cmd := exec.Command(args[0], args[1:]...)
 			cmd.SysProcAttr = owner.attr()
@@ -56,10 +56,11 @@ func planPgCtl(pm Postmaster, s surroundings) (Restart, bool, error) {
 	}, true, nil
 }
 
-// succeeded tells what pg_ctl waits for, by the same line of postmaster.pid.
-// pg_ctl looks ten times a second (WAITS_PER_SEC in src/bin/pg_ctl/pg_ctl.c):
-// where a server needs 30 ms, it comes back after 100.
-func succeeded(pm Postmaster) bool {
+// takesLogins tells whether another postmaster took pm's place and is ready, by
+// the line of postmaster.pid that pg_ctl waits for. pg_ctl itself looks ten
+// times a second (WAITS_PER_SEC in src/bin/pg_ctl/pg_ctl.c): where a server
+// needs 30 ms, it comes back after 100.
+func takesLogins(pm Postmaster) bool {
 	file, err := readPIDFile(pm.DataDir)
 	return err == nil && file.pid != pm.PID && (file.status == "ready" || file.status == "standby") && worksIn(file.pid, pm.DataDir)
 }

@@ -54,7 +54,7 @@ type CleanupReport struct {
 	Slots     pgops.Slots     `json:"slots"`
 	Usable    int             `json:"usable"`
 	Free      int             `json:"free"`
-	ElapsedMS int64           `json:"elapsed_ms"`
+	ElapsedMS int64           `json:"elapsed_ms"`      // getting in included
 	Notes     []string        `json:"notes,omitempty"` // what a pooler changes
 	Next      string          `json:"next,omitempty"`  // the command that goes on from here, where something is left to do
 }
@@ -70,6 +70,7 @@ func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, 
 		return CleanupReport{}, &Failure{Exit: ExitSettings, Code: "usage", Message: "-idle wants a duration that is not negative; nothing was touched.",
 			Next: deps.Command("db:cleanup -idle=5m")}
 	}
+	began := time.Now()
 	looked := lookBeside(ctx)
 	a, err := open(ctx, deps, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry, looked: looked})
 	var plan *dryPlan
@@ -80,7 +81,11 @@ func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, 
 		return CleanupReport{}, err
 	}
 	defer a.release()
-	return cleanup(ctx, deps, a, o, looked)
+	r, err := cleanup(ctx, deps, a, o, looked)
+	if err == nil {
+		r.ElapsedMS = time.Since(began).Milliseconds()
+	}
+	return r, err
 }
 
 // planned is the report of a dry run that could not log in.

@@ -75,7 +75,9 @@ func TestAFullServerIsRecoveredByASignalToOneIdleBackend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Route != runbook.RouteSignal || !r.OK {
+	// One for a reserved slot, to which no door opens, and three beside it for the
+	// URL's role; six more where a login that was refused still has its slot.
+	if r.Route != runbook.RouteSignal || !r.OK || r.Freed != 4 && r.Freed != 10 {
 		t.Errorf("%+v", r)
 	}
 	if err := inTx.Ping(ctx); err != nil {

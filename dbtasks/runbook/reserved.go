@@ -32,7 +32,7 @@ type door struct {
 // roles with pg_use_reserved_connections.
 type reserved struct {
 	target Target
-	doors  []door   // not those that were refused for another reason than a slot
+	doors  []door   // not those that waiting does not open: a wrong password, another server
 	tried  []string // what each said, for people
 }
 
@@ -58,7 +58,7 @@ func (r *reserved) enter(ctx context.Context, refused pgops.Cause) *access {
 		if words := wrapTried(d.words, err); !slices.Contains(r.tried, words) {
 			r.tried = append(r.tried, words)
 		}
-		if pgops.CauseOf(err).NoSlot() {
+		if pgops.CauseOf(err).Passing() {
 			open = append(open, d)
 		}
 	}
