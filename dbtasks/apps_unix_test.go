@@ -20,8 +20,8 @@ import (
 
 	"github.com/creack/pty"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
 
 // app is a real project, installed from npm.

@@ -5,8 +5,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
-	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
 )
 
 // Test logs in afresh and says who, where, version, latency and slots, or why not.

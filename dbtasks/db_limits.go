@@ -3,8 +3,8 @@ package dbtasks
 import (
 	"context"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
-	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
 )
 
 // Limits says how many sessions there may be, who wants how many, and what would help.

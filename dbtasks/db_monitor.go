@@ -5,9 +5,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen/live"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
-	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
-	"github.com/pgrunbook/pgrunbook/dbtasks/screen/live"
 )
 
 // Monitor watches the sessions of this database: a live screen on a terminal, a line a sample elsewhere.

@@ -18,10 +18,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/magefile/mage/mg"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
-	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
-	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
 )
 
 // Db are the targets that work on the database: db:test, db:cleanup, db:monitor, db:who.
@@ -54,7 +54,7 @@ func deps() (*runbook.Deps, error) {
 		return nil, &runbook.Failure{Exit: runbook.ExitSettings, Code: "usage", Err: err,
 			Message: "The folder that this was called in is not there any more; nothing was touched.", Next: "cd to your project and call it again"}
 	}
-	cfg, err := config.Load(dir, os.Environ())
+	cfg, err := settings.Load(dir, os.Environ())
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
-	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
 )
 
 // Start cleans up, checks, takes the first free port and runs the dev server.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"os"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
-	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
 )
 
 // Init puts the solution into a SvelteKit, Vite or Next.js project with Prisma or node-postgres.

@@ -3,9 +3,9 @@ package dbtasks
 import (
 	"context"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen/chart"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
-	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
-	"github.com/pgrunbook/pgrunbook/dbtasks/screen/chart"
 )
 
 // Verify proves whether hot reload leaks: runs the dev server, reloads, counts.

@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
 
 // nobody is an account that is neither root nor the server's.

@@ -5,8 +5,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen/chart"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
-	"github.com/pgrunbook/pgrunbook/dbtasks/screen/chart"
 )
 
 // picture is where -svg writes to. It is written beside its place and renamed:

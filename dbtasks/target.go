@@ -10,9 +10,9 @@ import (
 
 	"github.com/magefile/mage/mg"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
-	"github.com/pgrunbook/pgrunbook/dbtasks/screen"
 )
 
 // target is one run of a Mage target.
@@ -75,7 +75,7 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 
 func (t target) deps() (*runbook.Deps, error) {
 	if t.noSettings {
-		return &runbook.Deps{Config: &config.Config{}, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
+		return &runbook.Deps{Config: &settings.Config{}, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
 	}
 	d, err := deps()
 	if err != nil && t.anyway {
@@ -83,7 +83,7 @@ func (t target) deps() (*runbook.Deps, error) {
 		if wdErr != nil {
 			return nil, wdErr
 		}
-		return &runbook.Deps{Config: &config.Config{Root: config.ProjectRoot(dir)}, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
+		return &runbook.Deps{Config: &settings.Config{Root: settings.ProjectRoot(dir)}, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
 	}
 	return d, err
 }

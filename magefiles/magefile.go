@@ -86,7 +86,7 @@ func Versions(ctx context.Context, majors string) error {
 	all.SetLimit(runtime.NumCPU()) // they wait about half of their time
 	for major := range strings.SplitSeq(majors, ",") {
 		all.Go(func() error {
-			for _, test := range [][]string{{"./dbtasks/pgops"}, {"./dbtasks/runbook", "-run", sqlTests}} {
+			for _, test := range [][]string{{"./dbtasks/internal/pgops"}, {"./dbtasks/runbook", "-run", sqlTests}} {
 				cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1"}, test...)...)
 				cmd.Env = append(os.Environ(), "DBTASKS_TEST_PG="+major)
 				out, err := cmd.CombinedOutput()
@@ -103,13 +103,13 @@ func Versions(ctx context.Context, majors string) error {
 
 // fuzzed are the fuzz targets, by package.
 var fuzzed = map[string][]string{
-	"./dbtasks/config":    {"FuzzURL", "FuzzURLWhole", "FuzzDotenv", "FuzzAddLimitAddsNothingButTheLimit"},
-	"./dbtasks/checklist": {"FuzzReadingJavaScript", "FuzzCuttingScriptBlocks"},
-	"./dbtasks/scaffold":  {"FuzzInsertedMembersChangeNothingElse", "FuzzCodeHasTheLengthAndTheLinesOfItsText"},
-	"./dbtasks/pgops":     {"FuzzFirstWords"},
-	"./dbtasks/hostops":   {"FuzzParseNetTCP", "FuzzParseStat", "FuzzParseProcArgs", "FuzzParseUnixDiag"},
-	"./dbtasks/devserver": {"FuzzPlainWordsSurvive"},
-	"./dbtasks/pgserver":  {"FuzzParseTitle", "FuzzTitleRoundTrip"},
+	"./dbtasks/internal/settings":  {"FuzzURL", "FuzzURLWhole", "FuzzDotenv", "FuzzAddLimitAddsNothingButTheLimit"},
+	"./dbtasks/internal/checklist": {"FuzzReadingJavaScript", "FuzzCuttingScriptBlocks"},
+	"./dbtasks/internal/scaffold":  {"FuzzInsertedMembersChangeNothingElse", "FuzzCodeHasTheLengthAndTheLinesOfItsText"},
+	"./dbtasks/internal/pgops":     {"FuzzFirstWords"},
+	"./dbtasks/internal/hostops":   {"FuzzParseNetTCP", "FuzzParseStat", "FuzzParseProcArgs", "FuzzParseUnixDiag"},
+	"./dbtasks/internal/devserver": {"FuzzPlainWordsSurvive"},
+	"./dbtasks/internal/pgserver":  {"FuzzParseTitle", "FuzzTitleRoundTrip"},
 }
 
 // Fuzz runs every fuzz target for a while: "go tool mage fuzz 1m".

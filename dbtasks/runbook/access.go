@@ -8,9 +8,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // Route is how the tool got in, the rung of the ladder in the output.
@@ -164,7 +164,7 @@ func checkLimit(deps *Deps, s pgops.Server) error {
 // usableBy is how many sessions the server can give to the URL's role: a
 // superuser may use every slot, others what is not reserved; role and database
 // may have limits of their own.
-func usableBy(url *config.URL, s pgops.Server) int {
+func usableBy(url *settings.URL, s pgops.Server) int {
 	usable := s.Slots.Usable()
 	if s.Superuser && s.Role == url.User {
 		usable = s.Slots.Max

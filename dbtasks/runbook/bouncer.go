@@ -9,9 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // Bouncer is the PgBouncer that DATABASE_URL leads to: its limits, and what is
@@ -75,7 +75,7 @@ func (h host) askBouncer(ctx context.Context, deps *Deps) *Bouncer {
 
 // openConsole tries the URL's own role, and PgBouncer's way for its own
 // account: the user pgbouncer over its Unix socket, without a password.
-func openConsole(ctx context.Context, url *config.URL) (*pgops.Console, error) {
+func openConsole(ctx context.Context, url *settings.URL) (*pgops.Console, error) {
 	console, err := pgops.OpenConsole(ctx, url)
 	if err == nil || !refusedByPooler(err) {
 		return console, err
@@ -98,7 +98,7 @@ func refusedByPooler(err error) bool {
 
 // lookAtBouncer is what the console tells, or, where it was not opened, for
 // the reason why, what can be told without.
-func (h host) lookAtBouncer(ctx context.Context, url *config.URL, console *pgops.Console, why error) *Bouncer {
+func (h host) lookAtBouncer(ctx context.Context, url *settings.URL, console *pgops.Console, why error) *Bouncer {
 	b := &Bouncer{role: url.User, port: int(url.Hosts[0].Port), PID: h.bouncerPID(ctx, url)}
 	if console != nil {
 		b.console, why = console.Look(ctx)
@@ -117,7 +117,7 @@ func (h host) lookAtBouncer(ctx context.Context, url *config.URL, console *pgops
 // bouncerPID is the PgBouncer that listens at the URL's port; of an account
 // whose processes hide their sockets from us it is the only one of that
 // account. 0 where it can't be told.
-func (h host) bouncerPID(ctx context.Context, url *config.URL) int {
+func (h host) bouncerPID(ctx context.Context, url *settings.URL) int {
 	const program = "pgbouncer"
 	if l := locateIn(ctx, h.sockets, url).Listener; l != nil {
 		if l.Name == program {
@@ -136,7 +136,7 @@ func (h host) bouncerPID(ctx context.Context, url *config.URL) int {
 	return 0
 }
 
-func (b *Bouncer) read(url *config.URL) {
+func (b *Bouncer) read(url *settings.URL) {
 	c := b.console
 	db := c.Database(url.Database)
 	b.Version, b.MaxClients = c.Version, c.MaxClients

@@ -6,17 +6,17 @@ import (
 
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // behindPooler adds to a failed login what the pooler's console knows of it:
 // who waits there in silence sees nothing but a timeout. f itself comes back
 // where no PgBouncer was in the way.
-func behindPooler(ctx context.Context, deps *Deps, url *config.URL, f *Failure) *Failure {
+func behindPooler(ctx context.Context, deps *Deps, url *settings.URL, f *Failure) *Failure {
 	switch cause := pgops.Cause(f.Code); {
-	case url.Origin.Variable != config.DatabaseURL:
+	case url.Origin.Variable != settings.DatabaseURL:
 		return f
 	case cause == pgops.CauseTimeout, cause.NoSlot(), cause == pgops.CausePoolerDisabled, cause == pgops.CausePoolerRefused:
 	default:
@@ -36,7 +36,7 @@ func behindPooler(ctx context.Context, deps *Deps, url *config.URL, f *Failure) 
 }
 
 // explain turns the failure into what the console says it is.
-func (b *Bouncer) explain(deps *Deps, url *config.URL, f *Failure) {
+func (b *Bouncer) explain(deps *Deps, url *settings.URL, f *Failure) {
 	at, cause := where(url), pgops.Cause(f.Code)
 	switch {
 	case b.Paused:
@@ -62,7 +62,7 @@ var plainName = lazyregexp.New(`^[a-z_][a-z0-9_]*$`)
 
 // consoleCommand is a command for PgBouncer's console as an administrator of
 // it would type it.
-func consoleCommand(url *config.URL, command string) string {
+func consoleCommand(url *settings.URL, command string) string {
 	name := url.Database
 	if !plainName().MatchString(name) {
 		name = quoteIdent(name)

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/checklist"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/checklist"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // CheckOptions are what dev:check is called with.

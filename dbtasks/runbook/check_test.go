@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/checklist"
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/checklist"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // poolProject is a project with one pool of node-postgres of so many connections.
@@ -26,7 +26,7 @@ func poolProject(t *testing.T, url, limit string) *Deps {
 			t.Fatal(err)
 		}
 	}
-	cfg, err := config.Load(root, nil)
+	cfg, err := settings.Load(root, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // cutBefore is the failure of a cleanup that was cut short while it only

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 

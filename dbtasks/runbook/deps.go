@@ -11,13 +11,13 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // Deps is what the procedures work with.
 type Deps struct {
-	Config *config.Config
+	Config *settings.Config
 	Pool   *pgops.LazyPool // nil until Connect
 	// Progress takes lines for people while a procedure runs, on standard
 	// error; nil: none.
@@ -71,7 +71,7 @@ func (d *Deps) Connect() error {
 }
 
 // where is host and port of a URL for people: "localhost:5432", or the socket.
-func where(url *config.URL) string {
+func where(url *settings.URL) string {
 	var parts []string
 	for _, h := range url.Hosts {
 		if strings.HasPrefix(h.Name, "/") {

@@ -6,8 +6,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/devserver"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // DevTestReport is what a run of the project's tests left behind.

@@ -22,11 +22,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/joho/godotenv"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
-	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -61,7 +61,7 @@ func devApp([]string) int {
 // devStop is dev:stop in the folder that it runs in; its report goes to
 // standard output.
 func devStop([]string) int {
-	cfg, err := config.Load(".", os.Environ())
+	cfg, err := settings.Load(".", os.Environ())
 	if err == nil {
 		var r runbook.StopReport
 		if r, err = runbook.Stop(context.Background(), &runbook.Deps{Config: cfg}, runbook.StopOptions{}); err == nil {

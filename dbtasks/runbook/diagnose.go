@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // loginFailure says why a login with this URL failed, in words, and the next
 // step. The server's own words stand below the outcome.
-func loginFailure(deps *Deps, url *config.URL, err error) *Failure {
+func loginFailure(deps *Deps, url *settings.URL, err error) *Failure {
 	if f := alreadyFailure(err); f != nil {
 		return f
 	}
@@ -32,7 +32,7 @@ func loginFailure(deps *Deps, url *config.URL, err error) *Failure {
 }
 
 // triesTLS tells whether a login with this URL asks for TLS at all.
-func triesTLS(url *config.URL) bool {
+func triesTLS(url *settings.URL) bool {
 	cfg, err := url.ConnConfig()
 	if err != nil {
 		return false
@@ -62,7 +62,7 @@ func lastLine(text string) string {
 }
 
 // origin is where the URL was read from, for "correct it there".
-func origin(url *config.URL) string {
+func origin(url *settings.URL) string {
 	o := url.Origin
 	switch {
 	case o.File == "":
@@ -73,7 +73,7 @@ func origin(url *config.URL) string {
 	return fmt.Sprintf("%s (%s)", o.Variable, o.File)
 }
 
-func explain(deps *Deps, url *config.URL, cause pgops.Cause) (message, next string) {
+func explain(deps *Deps, url *settings.URL, cause pgops.Cause) (message, next string) {
 	at := where(url)
 	wait := deps.Command("db:test -wait=60s")
 	cleanup := deps.Command("db:cleanup")

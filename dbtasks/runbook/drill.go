@@ -14,10 +14,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
-	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // DrillOptions are the flags of dev:drill.
@@ -128,12 +128,12 @@ func prepareDrill(ctx context.Context, deps *Deps, server *pgserver.Disposable) 
 			return nil, fmt.Errorf("prepare the disposable server: %w", err)
 		}
 	}
-	settings := []string{"DATABASE_URL=" + server.URL(drillRole, password, drillDatabase, "connection_limit="+strconv.Itoa(drillReload))}
+	environ := []string{"DATABASE_URL=" + server.URL(drillRole, password, drillDatabase, "connection_limit="+strconv.Itoa(drillReload))}
 	if runtime.GOOS == "windows" {
 		// There no signal can free a slot: the reserved ones are left free.
-		settings = append(settings, "DBTASKS_ADMIN_URL="+server.URL(server.Superuser, server.SuperuserPassword, "postgres"))
+		environ = append(environ, "DBTASKS_ADMIN_URL="+server.URL(server.Superuser, server.SuperuserPassword, "postgres"))
 	}
-	cfg, err := config.Load(server.DataDir, settings)
+	cfg, err := settings.Load(server.DataDir, environ)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func leakMain([]string) int {
 	defer cancel()
 	environ := []string{"DATABASE_URL=" + os.Getenv("DATABASE_URL"), "DBTASKS_ADMIN_URL=" + os.Getenv("DBTASKS_ADMIN_URL")}
 	os.Clearenv() // nothing below needs it, and it has passwords
-	cfg, err := config.Load(os.TempDir(), environ)
+	cfg, err := settings.Load(os.TempDir(), environ)
 	if err != nil {
 		return 1
 	}
@@ -222,7 +222,7 @@ func leakMain([]string) int {
 
 // fillSlots opens sessions until the server refuses one, and says so: a line
 // with the count for each, and the refusal.
-func fillSlots(ctx context.Context, url *config.URL, application, opened, refused string) (held []*pgx.Conn) {
+func fillSlots(ctx context.Context, url *settings.URL, application, opened, refused string) (held []*pgx.Conn) {
 	cfg, err := url.ConnConfig()
 	if err != nil {
 		return nil

@@ -3,8 +3,8 @@ package runbook
 import (
 	"errors"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
-	"github.com/pgrunbook/pgrunbook/dbtasks/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // The exit codes of every target.
@@ -39,7 +39,7 @@ func AsFailure(err error) *Failure {
 	if errors.As(err, &f) {
 		return f
 	}
-	var setting *config.SettingError
+	var setting *settings.SettingError
 	if errors.As(err, &setting) {
 		return &Failure{Exit: ExitSettings, Code: "settings", Message: setting.Error(), Next: setting.Write, Err: err}
 	}

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // seen is a history of used slots, a sample a second; -1: no answer.

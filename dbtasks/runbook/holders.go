@@ -9,8 +9,8 @@ import (
 	"os"
 	"slices"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // backendClients maps the backends of sessions to the pids of the local

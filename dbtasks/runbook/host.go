@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // host is this machine at one moment.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/scaffold"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/scaffold"
 )
 
 // InitOptions are the flags of dev:init.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/scaffold"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
-	"github.com/pgrunbook/pgrunbook/dbtasks/scaffold"
 )
 
 // javascript is a Vite project with node-postgres.

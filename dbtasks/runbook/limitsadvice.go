@@ -6,8 +6,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // Advice is one thing to do: a statement, a line or a command as it is to be
@@ -23,7 +23,7 @@ const longTimeout = 15 * time.Minute
 
 // advise is in order of value: what heals leaks by itself, then what asks for
 // less, and more slots last.
-func advise(deps *Deps, url *config.URL, server pgops.Server, r LimitsReport, role, database string) []Advice {
+func advise(deps *Deps, url *settings.URL, server pgops.Server, r LimitsReport, role, database string) []Advice {
 	list := []Advice{}
 	set := func(name, value string) string {
 		return fmt.Sprintf("ALTER ROLE %s IN DATABASE %s SET %s = '%s';", pgx.Identifier{role}.Sanitize(), pgx.Identifier{database}.Sanitize(), name, value)

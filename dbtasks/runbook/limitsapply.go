@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 )
 
 // applyRaise writes, restarts and asks again. Both sessions end with it.

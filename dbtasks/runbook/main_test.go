@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -24,7 +24,7 @@ func deps(t *testing.T, root string, env ...string) *runbook.Deps {
 	for _, name := range []string{"PATH", "HOME"} {
 		env = append(env, name+"="+os.Getenv(name))
 	}
-	cfg, err := config.Load(root, env)
+	cfg, err := settings.Load(root, env)
 	if err != nil {
 		t.Fatal(err)
 	}

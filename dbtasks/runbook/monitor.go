@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // MonitorOptions are the flags of db:monitor.

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 )
 
 // whoWithoutSession tells who holds the connections from the operating system

@@ -6,8 +6,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 )
 
 // RestartPolicy says when dev:recover restarts PostgreSQL.

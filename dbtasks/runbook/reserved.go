@@ -11,9 +11,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // reservedTimeout bounds each try at a reserved slot: they are all on this
@@ -24,7 +24,7 @@ const reservedTimeout = time.Second
 type door struct {
 	route Route
 	words string
-	url   *config.URL
+	url   *settings.URL
 }
 
 // reserved is the second rung: the logins that may use the slots which PostgreSQL
@@ -98,7 +98,7 @@ func superusers() []string {
 
 // localHosts are the socket folders that hold a socket for this port, and the
 // URL's own loopback host.
-func localHosts(url *config.URL, port int) []string {
+func localHosts(url *settings.URL, port int) []string {
 	hosts := hostops.SocketDirs(port)
 	for _, h := range url.Hosts {
 		if !strings.HasPrefix(h.Name, "/") && int(h.Port) == port {
@@ -137,7 +137,7 @@ func enter(ctx context.Context, d door, target Target) (*access, error) {
 // process that listens on both is the same, or, where listeners are hidden
 // from this user, when the server says that it listens on that port and the
 // owner of the listening TCP socket is the account of its backends.
-func sameServer(ctx context.Context, conn *pgx.Conn, url *config.URL, target Target, server pgops.Server) bool {
+func sameServer(ctx context.Context, conn *pgx.Conn, url *settings.URL, target Target, server pgops.Server) bool {
 	host := url.Hosts[0]
 	if int(host.Port) != target.Port {
 		return false

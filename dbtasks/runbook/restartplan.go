@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 )
 
 // restartOf is how the server is restarted, told from its listener unless

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/devserver"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // StartOptions are the flags of dev:start.

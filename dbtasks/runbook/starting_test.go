@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/devserver"
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 )
 
 // StopOptions are the flags of dev:stop.

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // Place is where a session is: the host is a name, an address or the folder of
@@ -24,7 +24,7 @@ type Place struct {
 }
 
 // placeOf is the first host of a URL.
-func placeOf(url *config.URL) Place {
+func placeOf(url *settings.URL) Place {
 	return Place{Host: url.Hosts[0].Name, Port: int(url.Hosts[0].Port), Database: url.Database, Role: url.User}
 }
 
@@ -79,7 +79,7 @@ func (t Place) At() string {
 
 // locate finds the listener of the URL's host and port. Several hosts are
 // local only when each is: the driver may use any of them.
-func locate(ctx context.Context, url *config.URL) (Target, error) {
+func locate(ctx context.Context, url *settings.URL) (Target, error) {
 	sockets, err := hostops.ReadSockets(ctx)
 	if err != nil {
 		return Target{}, fmt.Errorf("look for the listener: %w", err)
@@ -87,7 +87,7 @@ func locate(ctx context.Context, url *config.URL) (Target, error) {
 	return locateIn(ctx, sockets, url), nil
 }
 
-func locateIn(ctx context.Context, sockets *hostops.Sockets, url *config.URL) Target {
+func locateIn(ctx context.Context, sockets *hostops.Sockets, url *settings.URL) Target {
 	var t Target
 	for i, host := range url.Hosts {
 		one := locateHost(ctx, sockets, host.Name, int(host.Port))

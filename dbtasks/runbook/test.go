@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/config"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // TestOptions are the flags of db:test.
@@ -85,7 +85,7 @@ func Test(ctx context.Context, deps *Deps, o TestOptions) (TestReport, error) {
 
 // testURL logs in once. The pool's own URL is tested through the pool, so that
 // there is one session at any time and later targets of the run go on with it.
-func testURL(ctx context.Context, deps *Deps, url *config.URL) (TestReport, error) {
+func testURL(ctx context.Context, deps *Deps, url *settings.URL) (TestReport, error) {
 	r := TestReport{OK: true, Route: RouteDatabaseURL, PoolLimit: url.Limit, Ignored: url.Ignored}
 	if url.Origin.Variable == "DIRECT_URL" {
 		r.Route = RouteDirectURL
@@ -127,7 +127,7 @@ func testURL(ctx context.Context, deps *Deps, url *config.URL) (TestReport, erro
 	return r, nil
 }
 
-func freshSession(ctx context.Context, deps *Deps, url *config.URL) (*access, error) {
+func freshSession(ctx context.Context, deps *Deps, url *settings.URL) (*access, error) {
 	if url.Origin.Variable == deps.Pool.URL().Origin.Variable {
 		c, err := deps.Pool.AcquireFresh(ctx)
 		if err != nil {

@@ -13,9 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
-	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // VerifyOptions are the flags of dev:verify.

@@ -18,8 +18,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/checklist"
-	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/checklist"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 )
 
 // clientModules are the files that make the project's database client, as

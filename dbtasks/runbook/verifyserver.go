@@ -16,8 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/devserver"
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 )
 
 // beacon is where the modules report that they were evaluated.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // Watch looks at a server again and again over one session, which it holds

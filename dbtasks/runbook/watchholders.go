@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // holders names the holders of sessions look after look. Which process holds

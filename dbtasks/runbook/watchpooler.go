@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // poolerWatch holds a login at PgBouncer's console from look to look. It

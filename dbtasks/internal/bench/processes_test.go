@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 )
 

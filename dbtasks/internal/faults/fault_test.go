@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
 
 // fault is one row of the table.

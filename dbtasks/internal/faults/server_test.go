@@ -12,8 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
 
 // serverFaults: the server is down, on its way, frozen, crashing.

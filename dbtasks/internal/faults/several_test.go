@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 )
 
 // severalFaults: several of us at once.

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 )
 
 // moment is a point in the life of a target at which a signal comes.

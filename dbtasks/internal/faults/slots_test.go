@@ -3,8 +3,8 @@
 package faults
 
 import (
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
 )
 
 // slotFaults: out of slots, in each of the ways that PostgreSQL has.

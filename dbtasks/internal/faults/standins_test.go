@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 )
 
 func init() {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 )
 
 func TestABouncerSharesSessionsAmongItsClientsAndIsGoneWithItsTest(t *testing.T) {

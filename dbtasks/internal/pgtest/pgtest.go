@@ -13,8 +13,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
-	"github.com/pgrunbook/pgrunbook/dbtasks/reexec"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 )
 
 // Main runs the tests of a package that uses servers or roles, and exits: it

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 )
 
 func TestMain(m *testing.M) { Main(m) }

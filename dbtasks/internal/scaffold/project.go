@@ -1,0 +1,293 @@
+// Package scaffold puts the solution into a JavaScript project: the runbook's
+// magefile and wrappers, npm scripts, the pool limit, a client module that
+// survives hot reload, the settings of Vite and Vitest. It makes a plan, which
+// is a value, and applies it. What exists is never overwritten: lines are added
+// where that is certain to change nothing else, and shown where it is not.
+package scaffold
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
+)
+
+// Kind is the framework of a project.
+type Kind string
+
+const (
+	SvelteKit Kind = "SvelteKit"
+	Vite      Kind = "Vite"
+	Next      Kind = "Next.js"
+)
+
+// Driver is how a project talks to PostgreSQL.
+type Driver string
+
+const (
+	Prisma Driver = "Prisma"
+	NodePg Driver = "node-postgres"
+)
+
+const (
+	prismaPackage = "@prisma/client"
+	adapter       = "@prisma/adapter-pg"
+)
+
+// Project is what is known of a project.
+type Project struct {
+	Root       string
+	Kind       Kind
+	Driver     Driver
+	Major      int    // of Prisma: 6 or less, 7 or more
+	Manager    string // npm, pnpm, yarn, bun
+	TypeScript bool
+	Vitest     bool
+	Client     string // the folder or package of Prisma's generated client: "src/generated/prisma", "@prisma/client"
+	Schema     string // the file that says so
+
+	pkg      packageJSON
+	pkgText  []byte
+	hasTypes bool     // node's types are among the packages
+	makers   []string // the source files that make a client, see clientModules
+}
+
+type packageJSON struct {
+	Name            string            `json:"name"`
+	Scripts         map[string]string `json:"scripts"`
+	Dependencies    map[string]string `json:"dependencies"`
+	DevDependencies map[string]string `json:"devDependencies"`
+	Prisma          struct {
+		Schema string `json:"schema"`
+	} `json:"prisma"`
+}
+
+func (p packageJSON) version(name string) (string, bool) {
+	if v, ok := p.Dependencies[name]; ok {
+		return v, true
+	}
+	v, ok := p.DevDependencies[name]
+	return v, ok
+}
+
+func (p packageJSON) has(name string) bool {
+	_, ok := p.version(name)
+	return ok
+}
+
+// Read looks at the project in root. The error is a *ProjectError.
+func Read(root string) (Project, error) {
+	p := Project{Root: root}
+	text, err := os.ReadFile(p.path("package.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, &ProjectError{ErrNoProject, fmt.Sprintf("There is no package.json in %s: dev:init is for JavaScript projects; nothing was touched.", root), "cd into the project's folder"}
+	}
+	if err == nil {
+		err = json.Unmarshal(withoutBOM(text), &p.pkg)
+	}
+	if err != nil {
+		return p, &ProjectError{ErrFile, fmt.Sprintf("package.json can't be read: %v; nothing was touched.", err), "mend package.json in " + root}
+	}
+	p.pkgText = text
+	p.Manager = devserver.Manager(root)
+	p.TypeScript = p.exists("tsconfig.json")
+	p.Vitest, p.hasTypes = p.pkg.has("vitest"), p.pkg.has("@types/node")
+	switch {
+	case p.pkg.has("@sveltejs/kit"):
+		p.Kind = SvelteKit
+	case p.pkg.has("next"):
+		p.Kind = Next
+	case p.pkg.has("vite"):
+		p.Kind = Vite
+	default:
+		return p, &ProjectError{ErrKind, "package.json names none of @sveltejs/kit, next and vite: dev:init knows SvelteKit, Next.js and Vite projects; nothing was touched.",
+			"write the client module by hand: README, section dev:init"}
+	}
+	if err := p.readDriver(); err != nil {
+		return p, err
+	}
+	if p.makers, err = p.clientModules(); err != nil {
+		return p, unreadable(root, err)
+	}
+	return p, nil
+}
+
+func (p *Project) readDriver() error {
+	switch {
+	case p.pkg.has(prismaPackage) || p.pkg.has("prisma"):
+		p.Driver = Prisma
+		if p.Major = p.prismaMajor(); p.Major == 0 {
+			return &ProjectError{ErrDriver, "The major version of Prisma can't be told: it is not installed, and package.json gives no number; nothing was touched.", p.Manager + " install"}
+		}
+		return p.readSchema()
+	case p.pkg.has("pg"):
+		p.Driver = NodePg
+		return nil
+	}
+	return &ProjectError{ErrDriver, "package.json names neither @prisma/client nor pg: dev:init knows Prisma and node-postgres; nothing was touched.",
+		p.Add("pg") + ", or Prisma: README, section dev:init"}
+}
+
+var firstNumber = lazyregexp.New(`\d+`)
+
+// prismaMajor is that of the installed client, here or in a workspace's folder
+// above, else of package.json's range; 0: can't be told.
+func (p *Project) prismaMajor() int {
+	version := ""
+	for dir := p.Root; version == ""; dir = filepath.Dir(dir) {
+		var installed struct{ Version string }
+		if text, err := os.ReadFile(filepath.Join(dir, "node_modules", "@prisma", "client", "package.json")); err == nil && json.Unmarshal(text, &installed) == nil {
+			version = installed.Version
+		}
+		if filepath.Dir(dir) == dir {
+			break
+		}
+	}
+	for _, name := range []string{prismaPackage, "prisma"} {
+		if version == "" {
+			version, _ = p.pkg.version(name)
+		}
+	}
+	major, _ := strconv.Atoi(firstNumber().FindString(version))
+	return major
+}
+
+var (
+	schemaSetting = lazyregexp.New(`(?m)(?:^|[{,])\s*schema\s*:\s*["'](.+?)["']`)
+	generator     = lazyregexp.New(`(?ms)^\s*generator\s+\w+\s*\{(.*?)^\s*\}`)
+	datasource    = lazyregexp.New(`(?ms)^\s*datasource\s+\w+\s*\{(.*?)^\s*\}`)
+	provider      = lazyregexp.New(`(?m)^\s*provider\s*=\s*"(.+?)"`)
+	output        = lazyregexp.New(`(?m)^\s*output\s*=\s*"(.+?)"`)
+)
+
+// readSchema finds the generated client by the generator of the schema.
+func (p *Project) readSchema() error {
+	missing := &ProjectError{ErrSchema, "There is no schema.prisma: where Prisma generates its client can't be told; nothing was touched.",
+		"npx prisma init --datasource-provider postgresql"}
+	for _, file := range p.schemaFiles() {
+		text, err := os.ReadFile(p.path(file))
+		if err != nil {
+			continue
+		}
+		if m := datasource().FindSubmatch(text); m != nil {
+			if kind := provider().FindSubmatch(m[1]); kind != nil && !strings.HasPrefix(string(kind[1]), "postgres") {
+				return &ProjectError{ErrSchema, fmt.Sprintf("%s says provider = %q: dev:init is for PostgreSQL; nothing was touched.", file, kind[1]), "set provider = \"postgresql\" in " + file}
+			}
+		}
+		m := generator().FindSubmatch(text)
+		if m == nil || p.Schema != "" {
+			continue
+		}
+		p.Schema = file
+		kind, out := provider().FindSubmatch(m[1]), output().FindSubmatch(m[1])
+		switch {
+		case out != nil:
+			p.Client = slash(filepath.Join(filepath.Dir(filepath.FromSlash(file)), filepath.FromSlash(string(out[1]))))
+			if kind != nil && string(kind[1]) == "prisma-client" {
+				p.Client += "/client" // the newer generator writes client.ts, the older one index.js
+			}
+		case kind != nil && string(kind[1]) == "prisma-client":
+			return &ProjectError{ErrSchema, file + " has a generator without output, which provider \"prisma-client\" needs; nothing was touched.", `write into its generator: output = "../src/generated/prisma"`}
+		default:
+			p.Client = prismaPackage
+		}
+	}
+	if p.Schema == "" {
+		return missing
+	}
+	return nil
+}
+
+// schemaFiles are the places of the schema, relative to the root: what
+// prisma.config and package.json say, and Prisma's defaults.
+func (p *Project) schemaFiles() []string {
+	var places []string
+	for _, file := range []string{"prisma.config.ts", "prisma.config.js", "prisma.config.mjs"} {
+		if text, err := os.ReadFile(p.path(file)); err == nil {
+			if m := schemaSetting().FindSubmatch(text); m != nil {
+				places = append(places, string(m[1]))
+			}
+		}
+	}
+	places = append(places, p.pkg.Prisma.Schema, "prisma/schema.prisma", "schema.prisma", "prisma/schema")
+	var files []string
+	add := func(file string) {
+		if file = slash(filepath.Clean(file)); !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	for _, place := range places {
+		if place == "" {
+			continue
+		}
+		if info, err := os.Stat(p.path(place)); err == nil && info.IsDir() {
+			inside, _ := filepath.Glob(filepath.Join(p.path(place), "*.prisma"))
+			for _, file := range inside {
+				if rel, err := filepath.Rel(p.Root, file); err == nil {
+					add(rel)
+				}
+			}
+			continue
+		}
+		add(place)
+	}
+	return files
+}
+
+func (p *Project) path(rel string) string { return filepath.Join(p.Root, filepath.FromSlash(rel)) }
+
+func (p *Project) exists(rel string) bool {
+	_, err := os.Lstat(p.path(rel))
+	return err == nil
+}
+
+// first is the first of these files that is there; "" for none.
+func (p *Project) first(names ...string) string {
+	i := slices.IndexFunc(names, p.exists)
+	if i < 0 {
+		return ""
+	}
+	return names[i]
+}
+
+// Run is a script of package.json as the user types it.
+func (p Project) Run(script string) string {
+	if p.Manager == "yarn" || p.Manager == "pnpm" {
+		return p.Manager + " " + script
+	}
+	return p.Manager + " run " + script
+}
+
+// Add is the command that installs packages.
+func (p Project) Add(packages ...string) string {
+	verb := " add "
+	if p.Manager == "npm" {
+		verb = " install "
+	}
+	return p.Manager + verb + strings.Join(packages, " ")
+}
+
+// Added is the command that installs packages, as the user types it.
+func (p Project) Added(packages []string) string { return p.Add(packages...) }
+
+// extension of source files.
+func (p *Project) extension() string {
+	if p.TypeScript {
+		return ".ts"
+	}
+	return ".js"
+}
+
+func slash(path string) string { return filepath.ToSlash(path) }
+
+func withoutBOM(text []byte) []byte {
+	return []byte(strings.TrimPrefix(string(text), "\ufeff"))
+}

@@ -1,0 +1,125 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// secretMark stands in each fuzzed password and nowhere else.
+const secretMark = "Zs3cretZ"
+
+// FuzzURL puts anything into the place of the password and of the parameters:
+// nothing panics, the host is the one that was written or the URL is refused,
+// and neither errors nor the masked URL show the password.
+func FuzzURL(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"pw", "connection_limit=5"}, {"", ""}, {"p@w:x", "schema=public&pgbouncer=true"}, {"p/w", "sslmode=require"}, {"p?w", "a@b"}, {"p#w", "#"},
+		{"%", "x=%"}, {"%2F%40", "options=-c%20a%3Db&connection_limit=1&pool_max_conns=2"}, {"@evil:1/", "connection_limit=x"}, {"@evil:1/x?", "&&=&"},
+		{"a'b\\", "application_name='%27 host=evil"}, {"$A", "search_path=%00"}, {"[", "sslpassword=x&sslsni=1&target_session_attrs=any"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, password, query string) {
+		if strings.Contains(password+query, secretMark) {
+			t.Skip()
+		}
+		password = secretMark + password + secretMark
+		raw := "postgresql://app:" + password + "@db.example:5433/shop?" + query
+		u, err := parseURL(raw, Origin{Variable: DatabaseURL}, "no such folder")
+		if err != nil {
+			var e *SettingError
+			if !errors.As(err, &e) || strings.Contains(e.Error(), secretMark) {
+				t.Fatalf("%q: %v", raw, err)
+			}
+			return
+		}
+		for _, text := range []string{u.Masked(), u.WithLimit(3), fmt.Sprintf("%v %+v %#v", u, *u, u), u.TooHigh(1).Error()} {
+			if strings.Contains(text, secretMark) {
+				t.Fatalf("%q shows the password: %s", raw, text)
+			}
+		}
+		for pair := range strings.SplitSeq(query, "&") {
+			if name, _, _ := strings.Cut(pair, "="); strings.Contains(name, "%") || name == "host" || name == "port" {
+				return // may name another host on purpose
+			}
+		}
+		if len(u.Hosts) != 1 || u.Hosts[0] != (Host{"db.example", 5433}) {
+			t.Fatalf("%q goes to %v", raw, u.Hosts)
+		}
+		cfg, err := u.ConnConfig()
+		if err != nil {
+			if strings.Contains(err.Error(), secretMark) {
+				t.Fatalf("%q: %v", raw, err)
+			}
+			return
+		}
+		if cfg.Host != "db.example" || cfg.Port != 5433 {
+			t.Fatalf("%q goes to %s:%d", raw, cfg.Host, cfg.Port)
+		}
+		for _, fallback := range cfg.Fallbacks {
+			if fallback.Host != cfg.Host || fallback.Port != cfg.Port {
+				t.Fatalf("%q falls back to %s:%d", raw, fallback.Host, fallback.Port)
+			}
+		}
+		for name := range cfg.RuntimeParams {
+			if !slices.Contains([]string{"application_name", "client_encoding", "search_path", "options"}, name) {
+				t.Fatalf("%q sends %s to the server", raw, name)
+			}
+		}
+	})
+}
+
+// FuzzURLWhole reads any text as a URL: nothing panics, and what is read can
+// be masked and read again to the same hosts.
+func FuzzURLWhole(f *testing.F) {
+	for _, seed := range []string{"", "postgresql://", "postgres://[::1]:5432,a,%2Ftmp:1/x?y", "prisma://x", "postgresql:///?host=a,b&port=1,2", "postgresql://u:p@h/d?connection_limit=5&password=x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		u, err := parseURL(raw, Origin{Variable: DatabaseURL}, "no such folder")
+		if err != nil {
+			return
+		}
+		again, err := parseURL(u.Masked(), Origin{Variable: DatabaseURL}, "")
+		if err != nil || fmt.Sprint(again.Hosts) != fmt.Sprint(u.Hosts) {
+			t.Fatalf("%q is masked as %q: %v", raw, u.Masked(), err)
+		}
+		_, _ = u.PoolConfig()
+	})
+}
+
+// FuzzDotenv puts anything before and after a password in .env: nothing
+// panics, errors never quote the password, and a line of an error is a line of
+// the file, and no trace of how references are expanded is left in a value.
+func FuzzDotenv(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"", ""}, {"\ufeffA=1\r\n", "\r\nB=2"}, {"A=\"", "\""}, {"export A='x'\n", "\nB=${P}$P"}, {"# c\n", " # c\n"}, {"\xff\xfe", ""}, {"A=1\n!\n", ""},
+		{"A=${P:-x}\n", "\nP2='${P}'\n"}, {"A\n", "\n="}, {"P=$P\n", "\nP=${P}"}, {"A='\\", "'"}, {"A=${DBTASKS_REFERENCE_0} $B\n", "\nB=${A}"}, {":", ":"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, before, after string) {
+		if strings.Contains(before+after, secretMark) {
+			t.Skip()
+		}
+		text := before + "P=" + secretMark + after
+		file, err := parseDotenv("/p/.env", []byte(text))
+		if err != nil {
+			var e *SettingError
+			if !errors.As(err, &e) || strings.Contains(e.Error(), secretMark) || e.Line < 0 || e.Line > 1+strings.Count(text, "\n")+strings.Count(text, "\r") {
+				t.Fatalf("%q: %v", text, err)
+			}
+			return
+		}
+		s := &sources{files: []dotenv{file}}
+		for name := range file.values {
+			value, _ := s.lookup(name)
+			if strings.ContainsAny(value, markStart+markEnd) || strings.Contains(name, alias) && !strings.Contains(text, alias) {
+				t.Fatalf("%q: %s is %q", text, name, value)
+			}
+		}
+	})
+}

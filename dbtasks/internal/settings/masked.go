@@ -1,0 +1,72 @@
+package settings
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
+)
+
+// secretName matches the parameters whose value is a secret: password and
+// sslpassword, and what other drivers and services have.
+var secretName = lazyregexp.New(`(?i)passw|pwd|passphrase|secret|token|api_?key`)
+
+// Masked is the URL as the user wrote it, with *** for each secret.
+func (u *URL) Masked() string { return u.rewritten("", "") }
+
+// line is a line for .env: the variable with the masked URL, in which name
+// has another value and the parameters to drop are left out.
+func (u *URL) line(name, value string, drop ...string) string {
+	return u.Origin.Variable + "=" + quote(u.rewritten(name, value, drop...))
+}
+
+// quote puts a value into the quotes that .env files and shells both take it
+// from unchanged: double ones, and single ones where the value has what is
+// special between double ones.
+func quote(value string) string {
+	if !strings.ContainsAny(value, "$`\\\"!") {
+		return `"` + value + `"`
+	}
+	return "'" + strings.ReplaceAll(value, "'", "%27") + "'"
+}
+
+// rewritten is the URL as the user wrote it, secrets masked, without the
+// parameters to drop, and with name=value at the end where there is a name.
+func (u *URL) rewritten(name, value string, drop ...string) string {
+	p, problem := split(u.secrets().raw)
+	if problem != "" {
+		return "***"
+	}
+	var b strings.Builder
+	b.WriteString(p.scheme + "://")
+	if p.user != "" || p.hasPassword {
+		b.WriteString(p.user)
+		if p.hasPassword {
+			b.WriteString(":***")
+		}
+		b.WriteString("@")
+	}
+	b.WriteString(p.hosts)
+	if p.hasPath {
+		b.WriteString("/" + p.path)
+	}
+	var pairs []string
+	for pair := range strings.SplitSeq(p.query, "&") {
+		rawName, _, _ := strings.Cut(pair, "=")
+		decoded, ok := decode(rawName)
+		if pair == "" || slices.Contains(drop, decoded) {
+			continue
+		}
+		if !ok || secretName().MatchString(decoded) {
+			pair = rawName + "=***"
+		}
+		pairs = append(pairs, pair)
+	}
+	if name != "" {
+		pairs = append(pairs, name+"="+value)
+	}
+	if len(pairs) > 0 {
+		b.WriteString("?" + strings.Join(pairs, "&"))
+	}
+	return b.String()
+}
