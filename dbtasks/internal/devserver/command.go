@@ -5,13 +5,14 @@ package devserver
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 )
 
 // The settings that name a command; the errors of this package refer to them.
@@ -87,7 +88,10 @@ func newCommand(root, configured, setting, script string, environ []string) (c C
 	if root, err = filepath.Abs(root); err != nil {
 		return c, "", "", fmt.Errorf("find the project's folder: %w", err)
 	}
-	pkg, pkgErr := readPackage(root)
+	pkg, pkgErr := jsproject.Read(root)
+	if pkgErr != nil {
+		pkg = &jsproject.Package{}
+	}
 	name := pkg.Name
 	if name == "" {
 		name = filepath.Base(root)
@@ -97,7 +101,7 @@ func newCommand(root, configured, setting, script string, environ []string) (c C
 		c.Line, c.Args = credentials().ReplaceAllString(configured, "$1***@"), shell(configured)
 		return c, configured, "", nil
 	}
-	m = Manager(root)
+	m = jsproject.Manager(root)
 	line, ok := pkg.Scripts[script]
 	if pkgErr == nil && !ok {
 		pkgErr = ErrNoScript
@@ -133,8 +137,8 @@ func portArguments(line, port string) (tool string, flags []string, note string)
 }
 
 // proposal is a command that this project is likely to have.
-func proposal(root, script, m string, pkg packageJSON) string {
-	if fileExists(root, "go.mod") && len(pkg.Scripts) == 0 {
+func proposal(root, script, m string, pkg *jsproject.Package) string {
+	if plainfile.Exists(filepath.Join(root, "go.mod")) && len(pkg.Scripts) == 0 {
 		return map[string]string{"dev": "go run .", "test:run": "go test ./..."}[script]
 	}
 	for _, other := range map[string][]string{"dev": {"start", "serve", "develop"}, "test:run": {"test"}}[script] {
@@ -143,11 +147,6 @@ func proposal(root, script, m string, pkg packageJSON) string {
 		}
 	}
 	return map[string]string{"dev": "npx vite dev", "test:run": "npx vitest run"}[script]
-}
-
-func fileExists(dir, name string) bool {
-	_, err := os.Stat(filepath.Join(dir, name))
-	return err == nil
 }
 
 // shell runs a line as npm runs scripts.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 )
 
 // project makes a project folder out of files.
@@ -167,10 +169,10 @@ func TestAMissingScriptNamesTheSettingAndTheLineToWrite(t *testing.T) {
 		dev, write string
 		err        error
 	}{
-		{nil, "", `DBTASKS_DEV_COMMAND="npx vite dev"`, ErrNoPackageJSON},
-		{map[string]string{"go.mod": "module x"}, "", `DBTASKS_DEV_COMMAND="go run ."`, ErrNoPackageJSON},
+		{nil, "", `DBTASKS_DEV_COMMAND="npx vite dev"`, jsproject.ErrNoPackage},
+		{map[string]string{"go.mod": "module x"}, "", `DBTASKS_DEV_COMMAND="go run ."`, jsproject.ErrNoPackage},
 		{map[string]string{"package.json": `{"scripts": {"start": "node ."}}`, "pnpm-lock.yaml": ""}, "", `DBTASKS_DEV_COMMAND="pnpm run start"`, ErrNoScript},
-		{map[string]string{"package.json": `{"scripts": `}, "", `DBTASKS_DEV_COMMAND="npx vite dev"`, ErrBadPackageJSON},
+		{map[string]string{"package.json": `{"scripts": `}, "", `DBTASKS_DEV_COMMAND="npx vite dev"`, jsproject.ErrBadPackage},
 	} {
 		_, err := Dev(project(t, c.files), "", 3000, nil)
 		var setting *SettingError

@@ -3,16 +3,16 @@ package devserver
 import (
 	"errors"
 	"fmt"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 )
 
 // What a *SettingError comes of, and what Run can't do.
 var (
-	ErrNoPackageJSON  = errors.New("there is no package.json")
-	ErrBadPackageJSON = errors.New("package.json can't be read")
-	ErrNoScript       = errors.New("package.json has no such script")
-	ErrNoPort         = errors.New("no port is free")
-	ErrNotStarted     = errors.New("the command did not start")
-	ErrNoRoles        = errors.New("this program plays no roles: it must call reexec.Run first")
+	ErrNoScript   = errors.New("package.json has no such script")
+	ErrNoPort     = errors.New("no port is free")
+	ErrNotStarted = errors.New("the command did not start")
+	ErrNoRoles    = errors.New("this program plays no roles: it must call reexec.Run first")
 )
 
 // SettingError is a project whose command can't be told, and what to write so
@@ -22,14 +22,14 @@ type SettingError struct {
 	Dir     string // the project's root
 	Script  string // "dev" or "test:run"
 	Write   string // the line for .env
-	Err     error  // ErrNoPackageJSON, ErrBadPackageJSON or ErrNoScript, wrapped or not
+	Err     error  // jsproject.ErrNoPackage, jsproject.ErrBadPackage or ErrNoScript, wrapped or not
 }
 
 func (e *SettingError) Error() string {
 	switch {
 	case errors.Is(e.Err, ErrNoScript):
 		return fmt.Sprintf("package.json in %s has no script %q and %s is not set; write into .env: %s", e.Dir, e.Script, e.Setting, e.Write)
-	case errors.Is(e.Err, ErrNoPackageJSON):
+	case errors.Is(e.Err, jsproject.ErrNoPackage):
 		return fmt.Sprintf("there is no package.json in %s and %s is not set; write into .env: %s", e.Dir, e.Setting, e.Write)
 	}
 	return fmt.Sprintf("%v, and %s is not set; write into .env: %s", e.Err, e.Setting, e.Write)

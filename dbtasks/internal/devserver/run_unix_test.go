@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 )
 
 func TestNothingOfAStubbornTreeIsLeftWhateverEndsIt(t *testing.T) {
@@ -230,7 +231,7 @@ func TestHUPIsIgnoredUnderNohup(t *testing.T) {
 	if r := s.result(t); r.ExitCode != 4 || r.Reason != "" {
 		t.Errorf("result %+v", r)
 	}
-	if !fileExists(s.dir, "still-here") {
+	if !plainfile.Exists(filepath.Join(s.dir, "still-here")) {
 		t.Error("the command got HUP")
 	}
 }

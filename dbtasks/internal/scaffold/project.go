@@ -16,7 +16,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
@@ -97,7 +97,7 @@ func Read(root string) (Project, error) {
 		return p, &ProjectError{ErrFile, fmt.Sprintf("package.json can't be read: %v; nothing was touched.", err), "mend package.json in " + root}
 	}
 	p.pkgText = text
-	p.Manager = devserver.Manager(root)
+	p.Manager = jsproject.Manager(root)
 	p.TypeScript = p.exists("tsconfig.json")
 	p.Vitest, p.hasTypes = p.pkg.has("vitest"), p.pkg.has("@types/node")
 	switch {

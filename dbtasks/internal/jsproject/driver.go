@@ -1,0 +1,125 @@
+package jsproject
+
+import "slices"
+
+// Form is a way of writing the pool limit into DATABASE_URL.
+type Form string
+
+const (
+	ConnectionLimit Form = "connection_limit" // connection_limit=5
+	PoolMaxConns    Form = "pool_max_conns"   // pool_max_conns=5
+	// Options is options=-c%20dbtasks.pool_limit%3D5: a setting of the session
+	// that any server takes and no driver reads. It is the limit written down.
+	Options Form = "options"
+)
+
+// Take is what a driver makes of a form.
+type Take int
+
+const (
+	Ignores Take = iota // logs in, and does not read it
+	Honours
+	Refuses // does not log in
+)
+
+// Driver is a package that makes connections to PostgreSQL, or that stands on
+// one that does.
+type Driver struct {
+	Package string // of npm, or the import path in Go
+	Name    string // for people
+	// Wire is the driver that talks to the server; Name of that row. It is ""
+	// where there is none at all (HTTP), and AnyWire where another package of the
+	// project decides.
+	Wire string
+	Over []string // with AnyWire: the packages that it may stand on
+	// Default pool limit of a client without one; 0: one connection, or not known.
+	Default int
+	Dev     bool // the project has it among devDependencies alone
+}
+
+// AnyWire is the Wire of a mapper that runs over several drivers.
+const AnyWire = "*"
+
+// Connects tells whether the package talks to the server by itself.
+func (d Driver) Connects() bool { return d.Wire != "" && d.Wire != AnyWire }
+
+// Takes is what the driver makes of a form. Measured with the drivers of
+// wires_test.go against one server; a driver that is not known ignores nothing:
+// only Options is certain.
+func (d Driver) Takes(form Form) Take {
+	if form == Options {
+		return Ignores
+	}
+	if row, ok := wires[d.Wire]; ok {
+		return row[form]
+	}
+	return Refuses
+}
+
+// BestForm is the form in which these drivers get the pool limit: one that no
+// driver refuses and some honour or, of node-postgres, ignore. Without a driver
+// that is known it is Options, which all of them survive.
+func BestForm(drivers []Driver) Form {
+	connecting := slices.DeleteFunc(slices.Clone(drivers), func(d Driver) bool { return !d.Connects() })
+	for _, form := range []Form{ConnectionLimit, PoolMaxConns} {
+		if len(connecting) > 0 && len(Refusing(connecting, form)) == 0 {
+			return form
+		}
+	}
+	return Options
+}
+
+// Refusing are the drivers that can't log in with a form.
+func Refusing(drivers []Driver, form Form) []Driver {
+	var list []Driver
+	for _, d := range drivers {
+		if d.Connects() && d.Takes(form) == Refuses {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// Drivers are the drivers and mappers that the package asks for, or the
+// members of the workspace that it reaches, or the workspace's root, in the
+// order of the table. Prisma's Wire depends on its version.
+func (t *Tree) Drivers() []Driver {
+	packages := t.Reached()
+	if t.Top != t.Package {
+		packages = append(packages, t.Top)
+	}
+	var list []Driver
+	for _, row := range drivers {
+		in, inDev := false, false
+		for _, p := range packages {
+			if _, ok := p.Dependencies[row.Package]; ok {
+				in = true
+			}
+			if _, ok := p.Dev[row.Package]; ok {
+				inDev = true
+			}
+		}
+		if !in && !inDev {
+			continue
+		}
+		row.Dev = !in
+		if row.Package == "@prisma/client" {
+			row.Wire = PrismaEngine
+			if major := t.Major(row.Package); major == 0 || major >= 7 {
+				row.Wire = AnyWire // driver adapters
+			}
+		}
+		list = append(list, row)
+	}
+	return list
+}
+
+// Running are the drivers that the app runs with: those among dependencies
+// where one of them connects, else all.
+func Running(list []Driver) []Driver {
+	running := slices.DeleteFunc(slices.Clone(list), func(d Driver) bool { return d.Dev })
+	if slices.ContainsFunc(running, Driver.Connects) {
+		return running
+	}
+	return list
+}
