@@ -136,6 +136,8 @@ func explain(deps *Deps, url *settings.URL, cause pgops.Cause) (message, next st
 		return fmt.Sprintf("The connection pooler at %s refused the login.", at), "add pgbouncer=true to " + origin(url) + ", or set DIRECT_URL to the server itself"
 	case pgops.CauseNotPostgres:
 		return fmt.Sprintf("What listens at %s does not speak PostgreSQL's protocol.", at), "correct host and port in " + origin(url)
+	case pgops.CauseHungUp:
+		return fmt.Sprintf("%s accepts a connection and closes it without a word: a server behind a forwarder that is starting (Docker's is ahead of it), or no PostgreSQL.", at), wait
 	case pgops.CauseSessionLost:
 		return fmt.Sprintf("The connection to %s was cut: PostgreSQL crashed or restarts, or something on the way cut it.", at), wait
 	case pgops.CauseCancelled:

@@ -61,7 +61,7 @@ func TestEveryCauseOfAFailedLoginIsToldApart(t *testing.T) {
 		{"no such socket", "postgresql://app:x@localhost/shop?connection_limit=1&host=" + t.TempDir(), "connection_refused", "start PostgreSQL"},
 		{"says nothing", at(silent), "timeout", "dev:recover"},
 		{"speaks HTTP", at(http), "not_postgres", "host and port"},
-		{"closes at once", at(closing), "not_postgres", "host and port"},
+		{"closes at once", at(closing), "hung_up", "-wait"},
 		{"wrong password", url(db.Role, "wrong", db.Name, ""), "auth_failed", "DATABASE_URL"},
 		{"no such role", url("nobody_here", "x", db.Name, ""), "auth_failed", "DATABASE_URL"},
 		{"no such database", url(db.Role, db.Password, "nothing_here", ""), "no_such_database", "CREATE DATABASE"},

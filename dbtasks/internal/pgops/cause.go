@@ -43,6 +43,7 @@ const (
 	CausePoolerPaused      Cause = "pooler_paused"   // PAUSE or KILL on it: no wording tells this, only its console does
 	CausePoolerRefused     Cause = "pooler_refused"  // a pooler's own refusal for another reason
 	CauseNotPostgres       Cause = "not_postgres"
+	CauseHungUp            Cause = "hung_up"      // the connection was accepted and closed without a word
 	CauseSessionLost       Cause = "session_lost" // cut, by a crash, a restart or the network
 	CausePoolTimeout       Cause = "pool_timeout" // our own pool had no session to give
 	CauseCancelled         Cause = "cancelled"
@@ -63,7 +64,7 @@ func (c Cause) NoSlot() bool {
 // that is not there yet).
 func (c Cause) Passing() bool {
 	switch c {
-	case CauseStartingUp, CauseShuttingDown, CauseInRecovery, CauseConnectionRefused, CauseTimeout, CauseUnreachable, CauseSessionLost:
+	case CauseStartingUp, CauseShuttingDown, CauseInRecovery, CauseConnectionRefused, CauseTimeout, CauseUnreachable, CauseSessionLost, CauseHungUp:
 		return true
 	}
 	return c.NoSlot()
@@ -117,7 +118,10 @@ func CauseOf(err error) Cause {
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), strings.Contains(text, "EOF"):
 		var login *pgconn.ConnectError
 		if errors.As(err, &login) {
-			return CauseNotPostgres
+			// Docker's forwarder accepts before the server in the container
+			// does, and closes again (measured, Docker 20.10): that is a server
+			// that starts, and nothing that PostgreSQL's protocol contradicts.
+			return CauseHungUp
 		}
 		return CauseSessionLost
 	case strings.Contains(text, "tls:"):

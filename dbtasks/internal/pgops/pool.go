@@ -26,16 +26,20 @@ const ApplicationName = "dbtasks"
 // callers who use the pool's own Query and Exec.
 type LazyPool struct {
 	url *settings.URL
+	pin *Pin // of every session of this pool
 
 	mu   sync.Mutex    // guards pool
 	pool *pgxpool.Pool // nil until the first Pool
 }
 
 // NewLazyPool takes the URL to connect to; it connects to nothing.
-func NewLazyPool(url *settings.URL) *LazyPool { return &LazyPool{url: url} }
+func NewLazyPool(url *settings.URL) *LazyPool { return &LazyPool{url: url, pin: NewPin(url)} }
 
-// URL is the address that the pool logs in to.
+// URL is the one that the pool logs in with.
 func (l *LazyPool) URL() *settings.URL { return l.url }
+
+// Pin is the one address of the URL that the pool's sessions go to.
+func (l *LazyPool) Pin() *Pin { return l.pin }
 
 // Pool returns the pool, made at the first call. The context bounds nothing
 // that outlives the call: cancelling it later does not close the pool.
@@ -52,6 +56,7 @@ func (l *LazyPool) Pool(ctx context.Context) (*pgxpool.Pool, error) {
 	if l.url.PoolTimeout > 0 {
 		cfg.ConnConfig.Tracer = acquireTimeout(l.url.PoolTimeout)
 	}
+	cfg.BeforeConnect = l.pin.Apply
 	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make the pool for %s: %w", l.url.Masked(), err)
@@ -69,7 +74,12 @@ func (l *LazyPool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.url.ConnectTimeout)
 	defer cancel()
-	return pool.Acquire(ctx)
+	for {
+		c, err := pool.Acquire(ctx)
+		if err == nil || !l.pin.moveOn(err) {
+			return c, err
+		}
+	}
 }
 
 // AcquireFresh takes a session that has just logged in: sessions that lie idle

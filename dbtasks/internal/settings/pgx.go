@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -150,11 +149,8 @@ func (u *URL) complete(cfg *pgx.ConnConfig) error {
 		params["search_path"] = path
 	}
 	cfg.RuntimeParams = params
-	// The driver counts the timeout for each host, we for all together: a silent
-	// one must leave time for the next.
-	cfg.ConnectTimeout = u.ConnectTimeout / time.Duration(max(1, len(u.Hosts)))
-	shareAmongAddresses(cfg, cfg.ConnectTimeout)
-	goOnWithoutTLS(cfg)
+	// The driver counts the timeout for each host. Login and pool reach one.
+	cfg.ConnectTimeout = u.ConnectTimeout
 	switch {
 	case u.PgBouncer:
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol

@@ -1,4 +1,4 @@
-package settings
+package pgops
 
 import (
 	"context"
@@ -11,7 +11,22 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
+
+func parsed(t *testing.T, text string) *settings.URL {
+	t.Helper()
+	cfg, err := settings.Load(t.TempDir(), []string{"DATABASE_URL=" + text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := cfg.Database()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
 
 // refusing answers the request for TLS with N and the login with an error of
 // PostgreSQL's; it counts connections and logins.
@@ -49,11 +64,12 @@ func refusing(t *testing.T) (port int, connections, logins *atomic.Int32) {
 
 func TestALoginGoesOnOverTheConnectionOnWhichTLSWasRefused(t *testing.T) {
 	port, connections, logins := refusing(t)
-	u := database(t, "postgresql://app:secret@127.0.0.1:"+strconv.Itoa(port)+"/shop?connection_limit=5")
+	u := parsed(t, "postgresql://app:secret@127.0.0.1:"+strconv.Itoa(port)+"/shop?connection_limit=5")
 	cfg, err := u.ConnConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
+	goOnWithoutTLS(cfg)
 	for round := range int32(3) {
 		if _, err = pgx.ConnectConfig(t.Context(), cfg); err == nil {
 			t.Fatal("logged in to a server that refuses everybody")
