@@ -48,9 +48,8 @@ type LeakOptions struct {
 // It ends with the test, with Stop, or when this process is gone.
 func StartLeak(t testing.TB, o LeakOptions) *Leak {
 	t.Helper()
-	cmd := reexec.Command(context.Background(), leakRole, strconv.Itoa(o.Sessions), strconv.FormatBool(o.Transaction))
-	cmd.Env = append(cmd.Env, leakURL+"="+o.URL)
-	cmd.Dir, cmd.Stderr = o.Dir, os.Stderr
+	cmd := LeakCommand(o)
+	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -70,6 +69,16 @@ func StartLeak(t testing.TB, o LeakOptions) *Leak {
 		t.Fatalf("the leaking process said %q (%v)", said, err)
 	}
 	return l
+}
+
+// LeakCommand is the command of a leaking process, for a caller that runs it
+// elsewhere: its last two variables are what it needs. It says "ready" on its
+// standard output and ends with its standard input.
+func LeakCommand(o LeakOptions) *exec.Cmd {
+	cmd := reexec.Command(context.Background(), leakRole, strconv.Itoa(o.Sessions), strconv.FormatBool(o.Transaction))
+	cmd.Env = append(cmd.Env, leakURL+"="+o.URL)
+	cmd.Dir = o.Dir
+	return cmd
 }
 
 // Stop tells it to end, which closes its sessions, and waits until it has.

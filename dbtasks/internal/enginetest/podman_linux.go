@@ -1,0 +1,58 @@
+package enginetest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+)
+
+// podman is the machine's Podman, made ready once.
+var podman struct {
+	once sync.Once
+	err  error
+}
+
+// PodmanSocket is where its service listens, for root alone, as on a system
+// with podman.socket.
+const PodmanSocket = "/run/podman/podman.sock"
+
+// Podman is the machine's rootful Podman. It has no daemon; its service is
+// started, too.
+func Podman(t testing.TB) *Engine {
+	t.Helper()
+	require(t, "podman", "iptables")
+	e := newEngine(t, "podman")
+	podman.once.Do(func() { podman.err = e.preparePodman() })
+	if podman.err != nil {
+		t.Fatal(podman.err)
+	}
+	return e
+}
+
+func (e *Engine) preparePodman() error {
+	for name, content := range map[string]string{
+		// There is no systemd here that could make control groups or keep a journal.
+		"containers.conf": "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n[containers]\nlog_driver = \"k8s-file\"\n",
+		"storage.conf":    "[storage]\ndriver = \"overlay\"\nrunroot = \"/run/containers/storage\"\ngraphroot = \"/var/lib/containers/storage\"\n",
+	} {
+		if err := os.MkdirAll("/etc/containers", 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile("/etc/containers/"+name, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll("/run/podman", 0o700); err != nil {
+		return err
+	}
+	if err := e.importImages(); err != nil {
+		return err
+	}
+	cmd := exec.Command("podman", "system", "service", "--time=0", "unix://"+PodmanSocket)
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start Podman's service: %w", err)
+	}
+	return nil
+}
