@@ -98,6 +98,19 @@ func (s *Sockets) Connections(port int) []Connection {
 	return list
 }
 
+// End is the socket with this local and this remote end: seen from the other
+// end of the same connection, where it comes out. There is none where the
+// connection leaves this machine's network (another machine, a container, a
+// firewall that sends the address elsewhere).
+func (s *Sockets) End(local, remote netip.AddrPort) (Connection, bool) {
+	for _, t := range s.tcp {
+		if !t.listening && t.local == local && t.remote == remote {
+			return Connection{t.local, t.remote, s.pids(t)[0], t.uid}, true
+		}
+	}
+	return Connection{}, false
+}
+
 // UnixListener is the process that listens on a Unix socket, the one with the
 // lowest pid where several hold it. Folders may be given through symbolic links:
 // a server that bound /var/run/x is found as /run/x.

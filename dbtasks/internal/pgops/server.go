@@ -41,6 +41,7 @@ type Server struct {
 	ServerAddr    netip.Addr    // inet_server_addr: invalid over a Unix socket
 	ServerPort    int           // inet_server_port; 0 over a Unix socket
 	Port          int           // the setting, which names the Unix socket
+	ClientAddr    netip.Addr    // inet_client_addr: our own address as the server sees it; invalid over a Unix socket
 	ClientPort    int           // our own port as the server sees it, -1 over a Unix socket
 	Started       time.Time     // pg_postmaster_start_time
 	Latency       time.Duration // of this one query, there and back
@@ -49,7 +50,7 @@ type Server struct {
 // Ask asks the server about itself in one round trip.
 func Ask(ctx context.Context, conn *pgx.Conn) (Server, error) {
 	var s Server
-	var addr *string
+	var addr, clientAddr *string
 	began := time.Now()
 	err := conn.QueryRow(ctx, `
 		SELECT pg_catalog.current_setting('server_version'),
@@ -65,19 +66,22 @@ func Ask(ctx context.Context, conn *pgx.Conn) (Server, error) {
 			pg_catalog.pg_backend_pid(),
 			pg_catalog.host(pg_catalog.inet_server_addr()), coalesce(pg_catalog.inet_server_port(), 0),
 			pg_catalog.current_setting('port')::int,
-			coalesce(pg_catalog.inet_client_port(), -1),
+			pg_catalog.host(pg_catalog.inet_client_addr()), coalesce(pg_catalog.inet_client_port(), -1),
 			pg_catalog.pg_postmaster_start_time()
 		FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
 		WHERE r.rolname = current_user AND d.datname = pg_catalog.current_database()`, execMode(conn)).Scan(
 		&s.Version, &s.VersionNum, &s.Role, &s.Superuser, &s.RoleLimit, &s.Database, &s.DatabaseLimit,
 		&s.Slots.Max, &s.Slots.SuperuserReserved, &s.Slots.Reserved, &s.Slots.Used, &s.InRecovery,
-		&s.DataDirectory, &s.BackendPID, &addr, &s.ServerPort, &s.Port, &s.ClientPort, &s.Started)
+		&s.DataDirectory, &s.BackendPID, &addr, &s.ServerPort, &s.Port, &clientAddr, &s.ClientPort, &s.Started)
 	if err != nil {
 		return Server{}, fmt.Errorf("ask the server about itself: %w", err)
 	}
 	s.Latency = time.Since(began)
 	if addr != nil {
 		s.ServerAddr, _ = netip.ParseAddr(*addr)
+	}
+	if clientAddr != nil {
+		s.ClientAddr, _ = netip.ParseAddr(*clientAddr)
 	}
 	return s, nil
 }
