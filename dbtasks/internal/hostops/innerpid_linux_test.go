@@ -8,7 +8,7 @@ import (
 func TestTheInnermostPidIsRead(t *testing.T) {
 	for status, want := range map[string]int{
 		"Name:\tpostgres\nNSpid:\t4242\t77\t9\nNSpgid:\t1\n": 9,
-		"Name:\tpostgres\nNSpid:\t4242\n":                   4242,
+		"Name:\tpostgres\nNSpid:\t4242\n":                    4242,
 	} {
 		if got, err := parseNSpid([]byte(status)); err != nil || got != want {
 			t.Errorf("%q: %d, %v, want %d", status, got, err, want)
