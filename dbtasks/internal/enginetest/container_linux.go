@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -51,12 +50,6 @@ type Compose struct {
 	Files            []string // compose.yaml by its full path
 }
 
-// The role that applications log in as, which is no superuser, and its database.
-const (
-	Role     = "app"
-	Database = "app"
-)
-
 // Container is a container that ends with its test.
 type Container struct {
 	ID, Name string
@@ -65,8 +58,8 @@ type Container struct {
 	// published. On the host's network it is the server's own address.
 	Published netip.AddrPort
 	Inside    netip.AddrPort // its own address on its first network; zero when it has none
-
-	Superuser, SuperuserPassword, Password string
+	// Server is the way in, through the published address, else through its own.
+	Server
 
 	e *Engine
 }
@@ -74,7 +67,7 @@ type Container struct {
 // Postgres runs a container with PostgreSQL and waits until it takes logins.
 func (e *Engine) Postgres(o PostgresOptions) *Container {
 	e.t.Helper()
-	c := &Container{Superuser: o.Superuser, SuperuserPassword: pgserver.RandomPassword(), Password: pgserver.RandomPassword(), e: e}
+	c := &Container{Server: Server{Superuser: o.Superuser, SuperuserPassword: pgserver.RandomPassword(), Password: pgserver.RandomPassword()}}
 	if c.Superuser == "" {
 		c.Superuser = "postgres"
 	}
@@ -119,6 +112,7 @@ func (e *Engine) Postgres(o PostgresOptions) *Container {
 	e.start(c, args)
 	if o.HostNetwork {
 		c.Published = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(port))
+		c.At = c.Published
 	}
 	if !o.NoWait {
 		c.AwaitLogin()
@@ -187,36 +181,16 @@ func (c *Container) Look() {
 			c.Published = netip.AddrPortFrom(addr, uint16(port))
 		}
 	}
-}
-
-// Address is where a client on this machine reaches the server: the published
-// address, else the container's own.
-func (c *Container) Address() netip.AddrPort {
-	if c.Published.IsValid() {
-		return c.Published
+	if c.At = c.Published; !c.At.IsValid() {
+		c.At = c.Inside
 	}
-	return c.Inside
-}
-
-// URL is the way into the application's database as Role; params are
-// "name=value".
-func (c *Container) URL(params ...string) string {
-	return c.url(c.Address(), Role, c.Password, Database, params)
-}
-
-// AdminURL is the superuser's way into a database.
-func (c *Container) AdminURL(database string, params ...string) string {
-	return c.url(c.Address(), c.Superuser, c.SuperuserPassword, database, params)
 }
 
 // InsideURL is URL for a client in a container of the same network.
 func (c *Container) InsideURL(params ...string) string {
-	return c.url(c.Inside, Role, c.Password, Database, params)
-}
-
-func (c *Container) url(at netip.AddrPort, role, password, database string, params []string) string {
-	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, password), Host: at.String(), Path: "/" + database, RawQuery: strings.Join(params, "&")}
-	return u.String()
+	inside := c.Server
+	inside.At = c.Inside
+	return inside.URL(params...)
 }
 
 // AwaitLogin waits until the server takes a login of the superuser.

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,13 +38,14 @@ func machineInit(args []string) int {
 	if len(args) == 0 {
 		return 0
 	}
+	_, _ = io.Copy(io.Discard, os.Stdin) // ends when the network is there
 	self, err := os.Executable()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	tests, err := os.StartProcess(self, append([]string{self}, args...), &os.ProcAttr{
-		Env: append(slices.DeleteFunc(os.Environ(), leadsAway), "TMPDIR=/run/tmp"), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Env: append(slices.DeleteFunc(os.Environ(), leadsAway), "TMPDIR=/run/tmp"), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, os.NewFile(otherFD, "the other machine's")},
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

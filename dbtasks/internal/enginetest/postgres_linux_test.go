@@ -29,11 +29,11 @@ func TestAServerIsReachedWhereItIsPublished(t *testing.T) {
 		for _, c := range []*enginetest.Container{one, two, inside, host} {
 			var id, role string
 			if err := pgtest.Connect(t, c.AdminURL("postgres")).QueryRow(t.Context(), "SELECT system_identifier::text, session_user FROM pg_control_system()").Scan(&id, &role); err != nil || role != "postgres" {
-				t.Errorf("%s: %v", c.Address(), err)
+				t.Errorf("%s: %v", c.At, err)
 			}
 			ids[id] = true
 			if err := pgtest.Connect(t, c.URL()).QueryRow(t.Context(), "SELECT rolsuper::text FROM pg_roles WHERE rolname = session_user").Scan(&role); err != nil || role != "false" {
-				t.Errorf("%s: %v", c.Address(), err)
+				t.Errorf("%s: %v", c.At, err)
 			}
 			if title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", c.PID)); err != nil || !strings.HasPrefix(string(title), "postgres\x00") {
 				t.Errorf("main process %d: %q, %v", c.PID, title, err)
@@ -137,4 +137,32 @@ func TestAUserOfTheGroupMayUseDockerAndAnotherMayNot(t *testing.T) {
 	if out, err := enginetest.User(t).Command(nil, "docker", "ps", "-q").CombinedOutput(); err == nil || !strings.Contains(string(out), "permission denied") {
 		t.Errorf("%v: %s", err, out)
 	}
+}
+
+func TestTheOtherMachineIsReachedAndNotSeen(t *testing.T) {
+	t.Parallel()
+	o := enginetest.Other(t)
+	s := o.Postgres(30, map[string]string{"cluster_name": "production"})
+	admin := pgtest.Connect(t, s.AdminURL("postgres"))
+	var backend int
+	var slots, from string
+	if err := admin.QueryRow(t.Context(), "SELECT pg_backend_pid(), current_setting('max_connections'), host(inet_client_addr())").Scan(&backend, &slots, &from); err != nil || slots != "30" || from != enginetest.ThisAddr.String() {
+		t.Error(slots, from, err)
+	}
+	table, err := hostops.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range table.All() {
+		if strings.Contains(p.Title(), "production") {
+			t.Errorf("%s is seen", p)
+		}
+	}
+	o.Connect(s.URL(), 3)
+	if n := pgtest.Count(t, admin, "datname = $1 AND host(client_addr) = $2", enginetest.Database, enginetest.OtherAddr.String()); n != 3 {
+		t.Errorf("%d sessions", n)
+	}
+	forwarded := s
+	forwarded.At = o.Forward(s.At)
+	pgtest.Connect(t, forwarded.URL())
 }
