@@ -110,18 +110,14 @@ func localHosts(url *settings.URL, port int) []string {
 
 // enter logs in by one door and makes sure that it leads to the URL's server.
 func enter(ctx context.Context, d door, target Target) (*access, error) {
-	cfg, err := d.url.ConnConfig()
-	if err != nil {
-		return nil, err
-	}
 	loginCtx, cancel := context.WithTimeout(ctx, reservedTimeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(loginCtx, cfg)
+	conn, err := d.login(loginCtx)
 	if err != nil {
 		return nil, err
 	}
 	a := &access{conn: conn, target: &target, route: d.route, release: func() { pgops.Logout(ctx, conn) }}
-	if a.server, err = pgops.Ask(loginCtx, conn); err == nil && !sameServer(loginCtx, conn, d.url, target, a.server) {
+	if a.server, err = pgops.AskAbout(loginCtx, conn, target.Database); err == nil && !sameServer(loginCtx, conn, d.url, target, a.server) {
 		err = errOtherServer
 	}
 	if err != nil {
@@ -130,6 +126,21 @@ func enter(ctx context.Context, d door, target Target) (*access, error) {
 	}
 	a.target.prove(a.server)
 	return a, nil
+}
+
+// login opens the door. A superuser that nobody named a database for logs in to
+// PostgreSQL's own, where it is there: in the application's, the application's
+// role may define what a session of a superuser's must never run.
+func (d door) login(ctx context.Context) (*pgx.Conn, error) {
+	if d.route == RouteLocalSuperuser {
+		conn, err := pgops.Login(ctx, d.url.In("postgres"))
+		switch pgops.CauseOf(err) {
+		case pgops.CauseNoSuchDatabase, pgops.CauseHBA, pgops.CauseNoAccess, pgops.CauseDatabaseLimit:
+		default:
+			return conn, err
+		}
+	}
+	return pgops.Login(ctx, d.url)
 }
 
 // sameServer tells whether the server behind a door is the one behind the

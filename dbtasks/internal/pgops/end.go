@@ -65,31 +65,33 @@ type Judged struct {
 const endSQL = `
 WITH seen AS MATERIALIZED (
 	SELECT a.*, a.backend_type IS NULL AS hidden,
-		extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.state_change, a.backend_start)) * 1000 AS age_ms,
-		pg_catalog.current_setting('is_superuser')::bool OR (NOT coalesce(r.rolsuper, false) AND (
+		extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) coalesce(a.state_change, a.backend_start)) OPERATOR(pg_catalog.*) 1000::numeric AS age_ms,
+		pg_catalog.current_setting('is_superuser')::boolean OR (NOT coalesce(r.rolsuper, false) AND (
 			pg_catalog.pg_has_role(a.usesysid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'))) AS permitted
 	FROM ` + activity + `
-	LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
-	WHERE ` + client + ` AND a.datid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = $1::text) AND a.pid <> pg_catalog.pg_backend_pid()
+	LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid
+	WHERE ` + client + ` AND a.datid OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) $1::pg_catalog.text)
+		AND a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
 		AND ($7::int[] IS NULL OR EXISTS (
-			SELECT FROM unnest($7::int[], $8::timestamptz[]) AS o(pid, started) WHERE o.pid = a.pid AND o.started = a.backend_start))
+			SELECT FROM unnest($7::int[], $8::timestamp with time zone[]) AS o(pid, started)
+			WHERE o.pid OPERATOR(pg_catalog.=) a.pid AND o.started OPERATOR(pg_catalog.=) a.backend_start))
 ), judged AS MATERIALIZED (
 	SELECT a.*, CASE
-		WHEN $5::text <> '' AND pg_catalog.pg_get_userbyid(a.usesysid) IS DISTINCT FROM $5::text THEN 'another role'
-		WHEN a.application_name = '` + ApplicationName + `' THEN 'another run of dbtasks'
-		WHEN a.pid = ANY ($6::int[]) THEN 'used by this project'
-		WHEN NOT $2::bool AND a.pid = ANY ($9::int[]) THEN '` + string(VerdictPooled) + `'
-		WHEN NOT $2::bool AND coalesce(a.state, 'disabled') = 'disabled' THEN 'state hidden from this role'
-		WHEN NOT $2::bool AND a.state LIKE 'idle in transaction%' THEN 'idle in transaction'
-		WHEN NOT $2::bool AND a.state <> 'idle' THEN 'active'
-		WHEN $3::bigint > 0 AND coalesce(a.age_ms, 0) < $3::bigint THEN 'not idle long enough'
+		WHEN $5::pg_catalog.text OPERATOR(pg_catalog.<>) '' AND (a.usesysid IS NULL OR pg_catalog.pg_get_userbyid(a.usesysid) OPERATOR(pg_catalog.<>) $5::pg_catalog.text) THEN 'another role'
+		WHEN a.application_name OPERATOR(pg_catalog.=) '` + ApplicationName + `' THEN 'another run of dbtasks'
+		WHEN a.pid OPERATOR(pg_catalog.=) ANY ($6::int[]) THEN 'used by this project'
+		WHEN NOT $2::boolean AND a.pid OPERATOR(pg_catalog.=) ANY ($9::int[]) THEN '` + string(VerdictPooled) + `'
+		WHEN NOT $2::boolean AND coalesce(a.state, 'disabled') OPERATOR(pg_catalog.=) 'disabled' THEN 'state hidden from this role'
+		WHEN NOT $2::boolean AND a.state OPERATOR(pg_catalog.~~) 'idle in transaction%' THEN 'idle in transaction'
+		WHEN NOT $2::boolean AND a.state OPERATOR(pg_catalog.<>) 'idle' THEN 'active'
+		WHEN $3::bigint OPERATOR(pg_catalog.>) 0::bigint AND coalesce(a.age_ms, 0) OPERATOR(pg_catalog.<) $3::bigint::numeric THEN 'not idle long enough'
 		WHEN NOT a.permitted THEN 'not permitted'
 		ELSE 'end' END AS verdict
 	FROM seen a
 )
 SELECT pg_catalog.clock_timestamp(), ` + sessionColumns + `, a.verdict,
-	CASE WHEN a.verdict = 'end' AND NOT $4::bool THEN pg_catalog.pg_terminate_backend(a.pid) ELSE false END
-FROM judged a LEFT JOIN pg_catalog.pg_database d ON d.oid = a.datid
+	CASE WHEN a.verdict OPERATOR(pg_catalog.=) 'end' AND NOT $4::boolean THEN pg_catalog.pg_terminate_backend(a.pid) ELSE false END
+FROM judged a LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) a.datid
 ORDER BY a.backend_start NULLS LAST, a.pid`
 
 // EndResult is what one ending did.
@@ -205,7 +207,7 @@ func presentOf(ctx context.Context, conn *pgx.Conn, sessions []Session) (map[int
 	for i, s := range sessions {
 		pids[i] = s.PID
 	}
-	rows, err := conn.Query(ctx, `SELECT a.pid, a.backend_start FROM `+activity+` WHERE a.pid = ANY ($1::int[])`,
+	rows, err := conn.Query(ctx, `SELECT a.pid, a.backend_start FROM `+activity+` WHERE a.pid OPERATOR(pg_catalog.=) ANY ($1::int[])`,
 		execMode(conn), int4s(pids))
 	if err != nil {
 		return nil, fmt.Errorf("look for ended sessions: %w", err)

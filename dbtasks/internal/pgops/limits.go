@@ -56,16 +56,20 @@ func AskLimits(ctx context.Context, conn *pgx.Conn, server Server, role, databas
 	var l Limits
 	var err error
 	if l.Roles, err = namedLimits(ctx, conn, `
-		SELECT r.rolname, r.rolconnlimit, (SELECT count(*) FROM `+activity+` WHERE a.usesysid = r.oid AND `+client+`)
-		FROM pg_catalog.pg_roles r WHERE r.rolconnlimit >= 0 OR r.rolname = $1 ORDER BY r.rolname <> $1, r.rolname`, role); err != nil {
+		SELECT r.rolname, r.rolconnlimit, (SELECT pg_catalog.count(*) FROM `+activity+` WHERE a.usesysid OPERATOR(pg_catalog.=) r.oid AND `+client+`)
+		FROM pg_catalog.pg_roles r WHERE r.rolconnlimit OPERATOR(pg_catalog.>=) 0 OR r.rolname OPERATOR(pg_catalog.=) $1::pg_catalog.text
+		ORDER BY r.rolname OPERATOR(pg_catalog.<>) $1::pg_catalog.text, r.rolname`, role); err != nil {
 		return l, err
 	}
 	if l.Databases, err = namedLimits(ctx, conn, `
-		SELECT d.datname, d.datconnlimit, (SELECT count(*) FROM `+activity+` WHERE a.datid = d.oid AND `+client+`)
-		FROM pg_catalog.pg_database d WHERE d.datconnlimit >= 0 OR d.datname = $1 ORDER BY d.datname <> $1, d.datname`, database); err != nil {
+		SELECT d.datname, d.datconnlimit, (SELECT pg_catalog.count(*) FROM `+activity+` WHERE a.datid OPERATOR(pg_catalog.=) d.oid AND `+client+`)
+		FROM pg_catalog.pg_database d WHERE d.datconnlimit OPERATOR(pg_catalog.>=) 0 OR d.datname OPERATOR(pg_catalog.=) $1::pg_catalog.text
+		ORDER BY d.datname OPERATOR(pg_catalog.<>) $1::pg_catalog.text, d.datname`, database); err != nil {
 		return l, err
 	}
-	if l.Timeouts, err = timeouts(ctx, conn, server, role, database); err != nil {
+	if l.Timeouts, err = withLoginsTimeouts(ctx, conn, server, func() ([]Timeout, error) {
+		return timeouts(ctx, conn, server, role, database)
+	}); err != nil {
 		return l, err
 	}
 	may := "r.rolsuper"
@@ -73,9 +77,9 @@ func AskLimits(ctx context.Context, conn *pgx.Conn, server Server, role, databas
 		may += " OR pg_catalog.has_parameter_privilege('max_connections', 'ALTER SYSTEM')"
 	}
 	err = conn.QueryRow(ctx, `
-		SELECT s.source, coalesce(s.sourcefile LIKE '%postgresql.auto.conf', false), `+may+`
+		SELECT s.source, coalesce(s.sourcefile OPERATOR(pg_catalog.~~) '%postgresql.auto.conf', false), `+may+`
 		FROM pg_catalog.pg_settings s, pg_catalog.pg_roles r
-		WHERE s.name = 'max_connections' AND r.rolname = current_user`, execMode(conn)).Scan(&l.MaxSource, &l.MaxInAuto, &l.MayRaise)
+		WHERE s.name OPERATOR(pg_catalog.=) 'max_connections' AND r.rolname OPERATOR(pg_catalog.=) current_user`, execMode(conn)).Scan(&l.MaxSource, &l.MaxInAuto, &l.MayRaise)
 	if err != nil {
 		return l, fmt.Errorf("ask where max_connections comes from: %w", err)
 	}
@@ -97,6 +101,25 @@ func namedLimits(ctx context.Context, conn *pgx.Conn, sql, name string) ([]Named
 	return list, nil
 }
 
+// withLoginsTimeouts gives the session back the idle_session_timeout that its
+// login got, for as long as ask runs (see ownSettings).
+func withLoginsTimeouts(ctx context.Context, conn *pgx.Conn, server Server, ask func() ([]Timeout, error)) ([]Timeout, error) {
+	if server.VersionNum < 140000 || Pooled(conn, server) {
+		return ask()
+	}
+	if _, err := conn.Exec(ctx, "RESET idle_session_timeout", pgx.QueryExecModeSimpleProtocol); err != nil {
+		return nil, fmt.Errorf("ask for the timeouts: %w", err)
+	}
+	list, err := ask()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, "SET idle_session_timeout = 0", pgx.QueryExecModeSimpleProtocol); err != nil {
+		return nil, fmt.Errorf("ask for the timeouts: %w", err)
+	}
+	return list, nil
+}
+
 // timeouts asks the session for the server's own values, and the catalog for
 // what a login of role to database gets instead. PostgreSQL takes the most
 // special: role in database, role, database, all roles.
@@ -109,16 +132,16 @@ func timeouts(ctx context.Context, conn *pgx.Conn, server Server, role, database
 		var override *string
 		var special *int
 		err := conn.QueryRow(ctx, `
-			SELECT s.setting, s.source, coalesce(s.sourcefile LIKE '%postgresql.auto.conf', false), o.value, o.special
+			SELECT s.setting, s.source, coalesce(s.sourcefile OPERATOR(pg_catalog.~~) '%postgresql.auto.conf', false), o.value, o.special
 			FROM pg_catalog.pg_settings s LEFT JOIN LATERAL (
-				SELECT pg_catalog.substr(c, pg_catalog.length($1::text) + 2) AS value,
-					(CASE WHEN d.setrole <> 0 THEN 2 ELSE 0 END + CASE WHEN d.setdatabase <> 0 THEN 1 ELSE 0 END) AS special
+				SELECT pg_catalog.substr(c, pg_catalog.length($1::pg_catalog.text) OPERATOR(pg_catalog.+) 2) AS value,
+					(CASE WHEN d.setrole OPERATOR(pg_catalog.<>) 0::pg_catalog.oid THEN 2 ELSE 0 END OPERATOR(pg_catalog.+) CASE WHEN d.setdatabase OPERATOR(pg_catalog.<>) 0::pg_catalog.oid THEN 1 ELSE 0 END) AS special
 				FROM pg_catalog.pg_db_role_setting d, pg_catalog.unnest(d.setconfig) c
-				WHERE (d.setrole = 0 OR d.setrole = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $2::text))
-					AND (d.setdatabase = 0 OR d.setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = $3::text))
-					AND pg_catalog.lower(pg_catalog.split_part(c, '=', 1)) = $1::text
+				WHERE (d.setrole OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR d.setrole OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) $2::pg_catalog.text))
+					AND (d.setdatabase OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR d.setdatabase OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) $3::pg_catalog.text))
+					AND pg_catalog.lower(pg_catalog.split_part(c, '=', 1)) OPERATOR(pg_catalog.=) $1::pg_catalog.text
 				ORDER BY special DESC LIMIT 1) o ON true
-			WHERE s.name = $1::text`, execMode(conn), t.Name, role, database).Scan(&setting, &source, &inAuto, &override, &special)
+			WHERE s.name OPERATOR(pg_catalog.=) $1::pg_catalog.text`, execMode(conn), t.Name, role, database).Scan(&setting, &source, &inAuto, &override, &special)
 		if errors.Is(err, pgx.ErrNoRows) {
 			t.Source = "not in PostgreSQL " + server.Version
 			continue

@@ -172,8 +172,12 @@ func (p *Pin) login(ctx context.Context, cfg *pgx.ConnConfig) (*pgx.Conn, error)
 
 // moveOn gives an address up whose server is not what target_session_attrs
 // asks for (a standby where the primary is wanted): with several hosts that is
-// what they are for. It tells whether there is another one to try.
+// what they are for. Where a pooler refused the tool's startup parameters, the
+// next login sends fewer. It tells whether there is another login to try.
 func (p *Pin) moveOn(err error) bool {
+	if parametersRefused(err) && p.url.SendFewer() {
+		return true
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.url.Hosts) < 2 || p.address.IsZero() || !strings.Contains(err.Error(), "ValidateConnect failed") {
@@ -182,6 +186,14 @@ func (p *Pin) moveOn(err error) bool {
 	p.passed[p.address.target()] = true
 	p.address = Address{}
 	return true
+}
+
+// parametersRefused tells whether a pooler does not know a parameter of the
+// login: PgBouncer names it ("unsupported startup parameter: search_path",
+// SQLSTATE 08P01). A server's refusal comes from a routine of its source.
+func parametersRefused(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Routine == "" && strings.Contains(pg.Message, "startup parameter")
 }
 
 // spareConn is the connection that chose the address: the first login goes on

@@ -18,18 +18,21 @@ import (
 // ApplicationName marks every session of this tool in pg_stat_activity.
 const ApplicationName = "dbtasks"
 
-// LazyPool makes one pgxpool.Pool at first use and hands the same one to
+// LazyPool makes its pgxpool.Pools at first use and hands the same ones to
 // everybody after that. No session is opened before somebody asks for one.
 //
-// Its size is the URL's pool limit, and waiting for a session of it ends after
+// There are two: the tool's own, whose sessions have the tool's settings
+// whatever role, database and URL say, and the one that a project's own code
+// is given, whose sessions are as the URL has them. The size of each is the
+// URL's pool limit, and waiting for a session of it ends after
 // the URL's pool_timeout (0: the caller's context alone decides), also for
 // callers who use the pool's own Query and Exec.
 type LazyPool struct {
 	url *settings.URL
 	pin *Pin // of every session of this pool
 
-	mu   sync.Mutex    // guards pool
-	pool *pgxpool.Pool // nil until the first Pool
+	mu       sync.Mutex    // guards both
+	own, app *pgxpool.Pool // nil until they are asked for
 }
 
 // NewLazyPool takes the URL to connect to; it connects to nothing.
@@ -41,34 +44,47 @@ func (l *LazyPool) URL() *settings.URL { return l.url }
 // Pin is the one address of the URL that the pool's sessions go to.
 func (l *LazyPool) Pin() *Pin { return l.pin }
 
-// Pool returns the pool, made at the first call. The context bounds nothing
-// that outlives the call: cancelling it later does not close the pool.
+// Pool returns the pool for a project's own code, made at the first call. The
+// context bounds nothing that outlives the call: cancelling it later does not
+// close the pool.
 func (l *LazyPool) Pool(ctx context.Context) (*pgxpool.Pool, error) {
+	return l.made(ctx, &l.app, l.url.AppPoolConfig)
+}
+
+func (l *LazyPool) made(ctx context.Context, pool **pgxpool.Pool, config func() (*pgxpool.Config, error)) (*pgxpool.Pool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.pool != nil {
-		return l.pool, nil
+	if *pool != nil {
+		return *pool, nil
 	}
-	cfg, err := l.url.PoolConfig()
+	cfg, err := config()
 	if err != nil {
 		return nil, err
 	}
 	if l.url.PoolTimeout > 0 {
 		cfg.ConnConfig.Tracer = acquireTimeout(l.url.PoolTimeout)
 	}
-	cfg.BeforeConnect = l.pin.Apply
-	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), cfg)
+	before := cfg.BeforeConnect
+	cfg.BeforeConnect = func(ctx context.Context, conn *pgx.ConnConfig) error {
+		if before != nil {
+			if err := before(ctx, conn); err != nil {
+				return err
+			}
+		}
+		return l.pin.Apply(ctx, conn)
+	}
+	made, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make the pool for %s: %w", l.url.Masked(), err)
 	}
-	l.pool = pool
-	return pool, nil
+	*pool = made
+	return made, nil
 }
 
-// Acquire takes a session of the pool; the first one logs in. A failed login
-// comes back within the URL's connect timeout.
+// Acquire takes a session of the tool's own; the first one logs in. A failed
+// login comes back within the URL's connect timeout.
 func (l *LazyPool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	pool, err := l.Pool(ctx)
+	pool, err := l.made(ctx, &l.own, l.url.PoolConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -82,10 +98,10 @@ func (l *LazyPool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	}
 }
 
-// AcquireFresh takes a session that has just logged in: sessions that lie idle
-// in the pool are closed first, so that there is one session at any time.
+// AcquireFresh takes a session of the tool's own that has just logged in:
+// sessions that lie idle are closed first, so that there is one session at any time.
 func (l *LazyPool) AcquireFresh(ctx context.Context) (*pgxpool.Conn, error) {
-	pool, err := l.Pool(ctx)
+	pool, err := l.made(ctx, &l.own, l.url.PoolConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -95,19 +111,22 @@ func (l *LazyPool) AcquireFresh(ctx context.Context) (*pgxpool.Conn, error) {
 	return l.Acquire(ctx)
 }
 
-// Close closes the pool and waits until its sessions are closed, at most 2 s:
-// pgx itself waits 15 s for the end of a session that was cut off. A later use
-// makes a new pool.
+// Close closes the pools and waits until their sessions are closed, at most
+// 2 s: pgx itself waits 15 s for the end of a session that was cut off. A later
+// use makes new ones.
 func (l *LazyPool) Close() {
 	l.mu.Lock()
-	pool := l.pool
-	l.pool = nil
+	pools := []*pgxpool.Pool{l.own, l.app}
+	l.own, l.app = nil, nil
 	l.mu.Unlock()
-	if pool == nil {
-		return
+	var closing sync.WaitGroup
+	for _, pool := range pools {
+		if pool != nil {
+			closing.Go(pool.Close)
+		}
 	}
 	closed := make(chan struct{})
-	go func() { pool.Close(); close(closed) }()
+	go func() { closing.Wait(); close(closed) }()
 	select {
 	case <-closed:
 	case <-time.After(closeTimeout):

@@ -56,15 +56,15 @@ func TestWaitingForASessionOfThePoolEndsAfterPoolTimeout(t *testing.T) {
 	db := s.NewDatabase()
 	pool := pgops.NewLazyPool(urlOf(t, db.URL("connection_limit=1", "pool_timeout=1")))
 	defer pool.Close()
-	held, err := pool.Acquire(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer held.Release()
 	p, err := pool.Pool(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
+	held, err := p.Acquire(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Release()
 	began := time.Now()
 	_, err = p.Exec(ctx, "SELECT 1") // the pool's own method, as a project's target would call it
 	if waited := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || waited < 900*time.Millisecond || waited > 4*time.Second {

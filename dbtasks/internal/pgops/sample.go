@@ -39,14 +39,15 @@ func TakeSample(ctx context.Context, conn *pgx.Conn, database string) (Sample, e
 			pg_catalog.current_setting('superuser_reserved_connections')::int,
 			coalesce(pg_catalog.current_setting('reserved_connections', true), '0')::int,
 			u.used, coalesce(g.application, ''), coalesce(g.state, ''), coalesce(g.n, 0), coalesce(g.oldest_ms, 0)
-		FROM (SELECT count(*)::int AS used FROM `+activity+` WHERE `+client+`) u
+		FROM (SELECT pg_catalog.count(*)::int AS used FROM `+activity+` WHERE `+client+`) u
 		LEFT JOIN (
 			SELECT coalesce(a.application_name, '') AS application,
 				coalesce(a.state, CASE WHEN a.backend_type IS NULL THEN 'hidden' ELSE 'starting' END) AS state,
-				count(*)::int AS n,
-				(extract(epoch FROM max(pg_catalog.clock_timestamp() - coalesce(a.state_change, a.backend_start))) * 1000)::bigint AS oldest_ms
+				pg_catalog.count(*)::int AS n,
+				(extract(epoch FROM pg_catalog.max(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) coalesce(a.state_change, a.backend_start))) OPERATOR(pg_catalog.*) 1000::numeric)::bigint AS oldest_ms
 			FROM `+activity+`
-			WHERE `+client+` AND a.datid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = $1::text) AND a.pid <> pg_catalog.pg_backend_pid()
+			WHERE `+client+` AND a.datid OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) $1::pg_catalog.text)
+				AND a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
 			GROUP BY 1, 2) g ON true
 		ORDER BY g.n DESC NULLS LAST, g.application, g.state`, execMode(conn), database)
 	if err != nil {

@@ -51,7 +51,7 @@ const activity = `pg_catalog.pg_stat_get_activity(NULL) a`
 // client is what makes a row of pg_stat_activity a client session. To a role
 // that may not see a session its backend_type is NULL too; what then has a
 // database and a role is a client (workers of the server lack one of them).
-const client = `(a.backend_type = 'client backend' OR (a.backend_type IS NULL AND a.datid IS NOT NULL AND a.usesysid IS NOT NULL))`
+const client = `(a.backend_type OPERATOR(pg_catalog.=) 'client backend' OR (a.backend_type IS NULL AND a.datid IS NOT NULL AND a.usesysid IS NOT NULL))`
 
 // sessionColumns are scanned by scanSession, in this order. state_change and
 // backend_start give the age: a session that never ran a query has state
@@ -60,7 +60,7 @@ const sessionColumns = `
 	a.pid, a.backend_start, coalesce(pg_catalog.pg_get_userbyid(a.usesysid), ''), coalesce(d.datname, ''), coalesce(a.application_name, ''),
 	coalesce(pg_catalog.host(a.client_addr), ''), coalesce(a.client_port, 0),
 	coalesce(a.state, CASE WHEN a.backend_type IS NULL THEN 'hidden' ELSE 'starting' END),
-	(extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.state_change, a.backend_start)) * 1000)::bigint,
+	(extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) coalesce(a.state_change, a.backend_start)) OPERATOR(pg_catalog.*) 1000::numeric)::bigint,
 	CASE WHEN a.state IS NULL THEN '' ELSE pg_catalog.left(coalesce(a.query, ''), 200) END`
 
 // scanTargets are the places for sessionColumns.
@@ -92,8 +92,8 @@ func execMode(conn *pgx.Conn) pgx.QueryExecMode {
 func Sessions(ctx context.Context, conn *pgx.Conn, database string) ([]Session, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT `+sessionColumns+`
-		FROM `+activity+` LEFT JOIN pg_catalog.pg_database d ON d.oid = a.datid
-		WHERE `+client+` AND a.pid <> pg_catalog.pg_backend_pid() AND ($1::text = '' OR d.datname = $1::text)
+		FROM `+activity+` LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) a.datid
+		WHERE `+client+` AND a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid() AND ($1::pg_catalog.text OPERATOR(pg_catalog.=) '' OR d.datname OPERATOR(pg_catalog.=) $1::pg_catalog.text)
 		ORDER BY a.backend_start NULLS LAST, a.pid`, execMode(conn), database)
 	if err != nil {
 		return nil, fmt.Errorf("list the sessions: %w", err)

@@ -1,12 +1,14 @@
 package settings
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,23 +17,41 @@ import (
 // applicationName marks this tool's sessions, whatever the URL or PGAPPNAME say.
 const applicationName = "dbtasks"
 
-// PoolConfig is the URL for pgxpool: never above the pool limit, nothing
-// opened before it is asked for. Its error is a *SettingError.
+// PoolConfig is the URL for the pool of the tool's own sessions (see
+// ownParameters): never above the pool limit, nothing opened before it is asked
+// for. Its error is a *SettingError.
 func (u *URL) PoolConfig() (*pgxpool.Config, error) {
+	cfg, err := u.AppPoolConfig()
+	if err != nil {
+		return nil, err
+	}
+	cfg.BeforeConnect = func(_ context.Context, conn *pgx.ConnConfig) error {
+		conn.RuntimeParams = u.ownParameters()
+		return nil
+	}
+	return cfg, nil
+}
+
+// AppPoolConfig is the URL for a pool whose sessions have the settings that an
+// application's have, search_path too. Its error is a *SettingError.
+func (u *URL) AppPoolConfig() (*pgxpool.Config, error) {
 	cfg, err := parse(u, pgxpool.ParseConfig)
 	if err != nil {
 		return nil, err
 	}
 	cfg.MaxConns, cfg.MinConns, cfg.MinIdleConns = int32(max(1, u.Limit)), 0, 0
+	cfg.ConnConfig.RuntimeParams = u.appParameters()
 	return cfg, u.complete(cfg.ConnConfig)
 }
 
-// ConnConfig is the URL for one session of pgx. Its error is a *SettingError.
+// ConnConfig is the URL for one session of the tool's own. Its error is a
+// *SettingError.
 func (u *URL) ConnConfig() (*pgx.ConnConfig, error) {
 	cfg, err := parse(u, pgx.ParseConfig)
 	if err != nil {
 		return nil, err
 	}
+	cfg.RuntimeParams = u.ownParameters()
 	return cfg, u.complete(cfg)
 }
 
@@ -92,6 +112,14 @@ func (u *URL) As(role, host string, port int) *URL {
 	}
 	other.secret = func() secrets { return hidden }
 	other.Origin = Origin{Variable: AdminURL}
+	other.fewer = new(atomic.Bool)
+	return &other
+}
+
+// In is the same login to another database.
+func (u *URL) In(database string) *URL {
+	other := *u
+	other.Database = database
 	return &other
 }
 
@@ -136,19 +164,8 @@ func dsn(set map[string]string) string {
 	return b.String()
 }
 
-// complete sets what no keyword can say. PostgreSQL refuses unknown startup
-// parameters, so none but these ever gets there, PGTZ and PGOPTIONS included.
-// client_encoding is there because pgx refuses the simple protocol without
-// UTF8, which a database in SQL_ASCII does not have by itself.
+// complete sets what no keyword can say.
 func (u *URL) complete(cfg *pgx.ConnConfig) error {
-	params := map[string]string{"application_name": applicationName, "client_encoding": "UTF8"}
-	if u.Options != "" {
-		params["options"] = u.Options
-	}
-	if path := u.loginPath(); path != "" {
-		params["search_path"] = path
-	}
-	cfg.RuntimeParams = params
 	// The driver counts the timeout for each host. Login and pool reach one.
 	cfg.ConnectTimeout = u.ConnectTimeout
 	switch {
@@ -162,15 +179,4 @@ func (u *URL) complete(cfg *pgx.ConnConfig) error {
 		cfg.StatementCacheCapacity = u.StatementCacheSize
 	}
 	return u.addIdentity(cfg)
-}
-
-// loginPath is the search_path to log in with. PgBouncer refuses it.
-func (u *URL) loginPath() string {
-	switch {
-	case u.PgBouncer:
-		return ""
-	case u.Schema != "":
-		return pgx.Identifier{u.Schema}.Sanitize()
-	}
-	return u.searchPath
 }

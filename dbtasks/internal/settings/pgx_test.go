@@ -78,12 +78,26 @@ func TestNothingUnknownReachesTheServer(t *testing.T) {
 		"search_path=a&pgbouncer=true":        ours,
 		"options=-c%20statement_timeout%3D5s": with("options", "-c statement_timeout=5s"),
 	} {
-		if got := conn(t, query).RuntimeParams; !maps.Equal(got, want) {
-			t.Errorf("%s: the server gets %v, want %v", query, got, want)
-		}
-		pool, err := database(t, "postgresql://app:pw@db/shop?connection_limit=5&"+query).PoolConfig()
+		pool, err := database(t, "postgresql://app:pw@db/shop?connection_limit=5&"+query).AppPoolConfig()
 		if err != nil || !maps.Equal(pool.ConnConfig.RuntimeParams, want) {
 			t.Errorf("%s: in a pool the server gets %v, %v", query, pool, err)
+		}
+	}
+}
+
+func TestTheToolsOwnSessionsHaveTheirOwnSettingsWhateverTheURLSays(t *testing.T) {
+	t.Parallel()
+	for _, query := range []string{"", "schema=a", "search_path=a", "timezone=Asia/Tokyo", "options=-c%20search_path%3Da", "pgbouncer=true&schema=a"} {
+		got := conn(t, query).RuntimeParams
+		want := map[string]string{"search_path": "pg_catalog", "statement_timeout": "20s", "default_transaction_read_only": "off"}
+		if strings.Contains(query, "pgbouncer") {
+			want = map[string]string{"search_path": ""}
+		}
+		maps.Copy(want, map[string]string{"application_name": "dbtasks", "DateStyle": "ISO, MDY", "TimeZone": "UTC"})
+		for name, value := range want {
+			if got[name] != value {
+				t.Errorf("%s: %s is %q, want %q", query, name, got[name], value)
+			}
 		}
 	}
 }

