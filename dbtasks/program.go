@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 )
 
 // program is how the user calls these targets, for the next commands in the
@@ -16,7 +18,7 @@ func program() string {
 	}
 	self := os.Args[0]
 	if name := strings.TrimSuffix(filepath.Base(self), ".exe"); name == "dbtasks" {
-		return self
+		return plain.Word(self)
 	}
 	if exe, err := os.Readlink(filepath.Join("/proc", itoa(os.Getppid()), "exe")); err == nil && strings.Contains(exe, "go-build") {
 		return "go tool mage"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
@@ -147,7 +148,7 @@ func strayValue(args []string, name string, flags []string) error {
 
 func say(d *runbook.Deps, line string) {
 	if d.Progress != nil {
-		fmt.Fprintln(d.Progress, line)
+		fmt.Fprintln(d.Progress, plain.Line(line))
 	}
 }
 

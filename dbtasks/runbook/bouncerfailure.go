@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -68,5 +69,5 @@ func consoleCommand(url *settings.URL, command string) string {
 		name = quoteIdent(name)
 	}
 	host := url.Hosts[0]
-	return fmt.Sprintf(`psql -h %s -p %d -U <one of admin_users> pgbouncer -c '%s %s'`, host.Name, host.Port, command, name)
+	return fmt.Sprintf(`psql -h %s -p %d -U <one of admin_users> pgbouncer -c %s`, plain.Word(host.Name), host.Port, plain.Word(command+" "+name))
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 )
 
 // cutBefore is the failure of a cleanup that was cut short while it only
@@ -75,7 +76,7 @@ func (o CleanupOptions) again() string {
 		call += fmt.Sprintf(" -idle=%s", o.Idle)
 	}
 	if o.Remote != "" {
-		call += " -remote=" + o.Remote
+		call += " -remote=" + plain.Word(o.Remote)
 	}
 	return call
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -34,7 +35,7 @@ type Deps struct {
 // progress writes one line for people.
 func (d *Deps) progress(format string, args ...any) {
 	if d.Progress != nil {
-		fmt.Fprintf(d.Progress, format+"\n", args...)
+		fmt.Fprintln(d.Progress, plain.Sprintf(format, args...))
 	}
 }
 

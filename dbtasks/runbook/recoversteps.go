@@ -7,6 +7,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 )
 
 func (r *recovery) apply(ctx context.Context) error {
@@ -100,7 +101,7 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 	}
 	if !r.localHost(ctx) {
 		return &Failure{Exit: ExitRefused, Code: "refused_remote", Message: fmt.Sprintf("%s is not this machine: its server is not restarted from here.", r.report.Target.At()),
-			Next: "restart it there, then: " + r.deps.Command("dev:recover -restart=never -remote="+r.report.Target.Database)}
+			Next: "restart it there, then: " + r.deps.Command("dev:recover -restart=never -remote="+plain.Word(r.report.Target.Database))}
 	}
 	target, err := locate(ctx, r.deps.Pool.URL()) // anew: this is the moment of the act
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 )
 
 // StartOptions are the flags of dev:start.
@@ -203,6 +204,6 @@ func watchLimit(ctx context.Context, deps *Deps, limit int, out io.Writer) {
 			}
 			who = fmt.Sprintf("; most are of %s: %d %s", name, s.Groups[0].Count, s.Groups[0].State)
 		}
-		fmt.Fprintf(out, "dbtasks: warning: %d sessions (guard %d)%s. Next: %s\n", s.Sessions, limit, who, deps.Command("db:cleanup"))
+		fmt.Fprint(out, plain.Sprintf("dbtasks: warning: %d sessions (guard %d)%s. Next: %s\n", s.Sessions, limit, who, deps.Command("db:cleanup")))
 	})
 }

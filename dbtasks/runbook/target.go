@@ -11,6 +11,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -239,7 +240,7 @@ func (t *Target) permit(deps *Deps, target, remote string) (onlyRole string, err
 	if remote != "" && remote != t.Database {
 		return "", &Failure{Exit: ExitSettings, Code: "wrong_remote",
 			Message: fmt.Sprintf("-remote=%s does not name the database of the URL, which is %q; nothing was touched.", remote, t.Database),
-			Next:    deps.Command(fmt.Sprintf("%s -remote=%s", target, t.Database))}
+			Next:    deps.Command(fmt.Sprintf("%s -remote=%s", target, plain.Word(t.Database)))}
 	}
 	if t.Local {
 		return "", nil
@@ -248,7 +249,7 @@ func (t *Target) permit(deps *Deps, target, remote string) (onlyRole string, err
 		return "", &Failure{Exit: ExitRefused, Code: "refused_remote",
 			Message: fmt.Sprintf("Refused: %s is not proven to be a server of this machine: %s. Nothing was touched.", t.At(), t.Proof),
 			Details: []string{fmt.Sprintf("database %q, role %q", t.Database, t.Role)},
-			Next:    fmt.Sprintf("if it is yours to clean up: %s (ends only sessions of role %q)", deps.Command(fmt.Sprintf("%s -remote=%s", target, t.Database)), t.Role)}
+			Next:    fmt.Sprintf("if it is yours to clean up: %s (ends only sessions of role %q)", deps.Command(fmt.Sprintf("%s -remote=%s", target, plain.Word(t.Database))), t.Role)}
 	}
 	return t.Role, nil
 }

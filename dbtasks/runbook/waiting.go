@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 )
 
 // waitShown is how long a wait is silent.
@@ -17,7 +19,7 @@ func (d *Deps) waiting(format string, args ...any) (done func()) {
 	if d.Progress == nil {
 		return func() {}
 	}
-	w := wait{out: d.Progress, terminal: d.Terminal, what: fmt.Sprintf(format, args...), began: time.Now(), over: make(chan struct{})}
+	w := wait{out: d.Progress, terminal: d.Terminal, what: plain.Sprintf(format, args...), began: time.Now(), over: make(chan struct{})}
 	w.running.Go(w.show)
 	return sync.OnceFunc(func() {
 		close(w.over)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -189,7 +190,7 @@ func (p *Printer) Table(s runbook.MonitorSample) {
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  APPLICATION\tSTATE\tSESSIONS\tOLDEST")
 	for _, g := range s.Groups {
-		fmt.Fprintf(w, "  %s\t%s\t%d\t%s\n", named(g.ApplicationName), g.State, g.Count, Age(time.Duration(g.OldestMS)*time.Millisecond))
+		fmt.Fprint(w, plain.Sprintf("  %s\t%s\t%d\t%s\n", named(g.ApplicationName), g.State, g.Count, Age(time.Duration(g.OldestMS)*time.Millisecond)))
 	}
 	_ = w.Flush()
 }

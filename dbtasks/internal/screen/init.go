@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/scaffold"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
@@ -51,7 +52,7 @@ func (p *Printer) initStep(s scaffold.Step, show bool) {
 		return
 	}
 	for line := range strings.Lines(s.Show) {
-		p.line("      %s", strings.TrimRight(line, "\r\n"))
+		p.line("      %s", plain.Safe(plain.Text(strings.TrimRight(line, "\r\n"))))
 	}
 }
 

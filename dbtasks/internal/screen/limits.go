@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -41,7 +42,7 @@ func (p *Printer) Limits(r runbook.LimitsReport) {
 
 func (p *Printer) serverLimits(r runbook.LimitsReport) {
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(w, "  %s\t%s\n", name, value) }
+	row := func(name, value string) { fmt.Fprint(w, plain.Sprintf("  %s\t%s\n", name, value)) }
 	row("max_connections", fmt.Sprint(r.Slots.Max))
 	row("superuser_reserved_connections", fmt.Sprint(r.Slots.SuperuserReserved))
 	if r.Slots.Reserved > 0 {
@@ -78,10 +79,10 @@ func limit(l pgops.NamedLimit) string {
 const columns = 80
 
 // wrapped breaks a sentence between words; further lines are indented.
-func wrapped(text string, indent int) string {
+func wrapped(text string, indent int) plain.Safe {
 	var b strings.Builder
 	at := indent
-	for i, word := range strings.Fields(text) {
+	for i, word := range strings.Fields(plain.Line(text)) {
 		n := len([]rune(word))
 		switch {
 		case i == 0:
@@ -95,5 +96,5 @@ func wrapped(text string, indent int) string {
 		b.WriteString(word)
 		at += n
 	}
-	return b.String()
+	return plain.Safe(b.String())
 }

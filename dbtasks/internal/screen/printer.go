@@ -14,6 +14,7 @@ import (
 
 	"github.com/charmbracelet/x/term"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -42,11 +43,13 @@ func (p *Printer) Whole(text func(*Printer)) {
 	_, _ = p.out.Write(page.Bytes())
 }
 
-func (p *Printer) line(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
+func (p *Printer) line(format string, args ...any) {
+	fmt.Fprintln(p.out, plain.Sprintf(format, args...))
+}
 
 // outcome is the first line.
 func (p *Printer) outcome(ok bool, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	text := plain.Sprintf(format, args...)
 	if p.color {
 		code := "32"
 		if !ok {
@@ -65,9 +68,11 @@ func (p *Printer) next(command string) {
 
 // JSON writes one object on one line.
 func (p *Printer) JSON(v any) {
-	enc := json.NewEncoder(p.out)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // a report has only plain fields; a closed pipe is the reader's wish
+	_ = enc.Encode(v)                            // a report has only plain fields
+	_, _ = p.out.Write(plain.JSON(text.Bytes())) // a closed pipe is the reader's wish
 }
 
 // Failure writes a failure as JSON.
@@ -84,12 +89,12 @@ func (p *Printer) Failure(f *runbook.Failure) {
 // FailureText is a failure for people, as Mage prints it behind "Error: ".
 func FailureText(f *runbook.Failure) string {
 	var b strings.Builder
-	b.WriteString(f.Message)
+	b.WriteString(plain.Line(f.Message))
 	for _, d := range f.Details {
-		b.WriteString("\n  " + d)
+		b.WriteString("\n  " + plain.Line(d))
 	}
 	if f.Next != "" && !strings.Contains(f.Message, f.Next) {
-		b.WriteString("\nNext: " + f.Next)
+		b.WriteString("\nNext: " + plain.Line(f.Next))
 	}
 	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -40,7 +41,7 @@ func (p *Printer) Who(r runbook.WhoReport) {
 		if s.HolderPID != 0 {
 			holder = fmt.Sprintf("pid %d", s.HolderPID)
 		}
-		fmt.Fprintf(w, "  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", s.PID, holder, s.Database, s.Role, named(s.ApplicationName), s.State, Age(s.Age))
+		fmt.Fprint(w, plain.Sprintf("  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", s.PID, holder, s.Database, s.Role, named(s.ApplicationName), s.State, Age(s.Age)))
 	}
 	_ = w.Flush()
 }

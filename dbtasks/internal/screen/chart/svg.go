@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 )
 
 // The picture's size and the frame of the plot within it, in SVG's units.
@@ -291,6 +293,6 @@ func number(v float64) string {
 
 func escaped(s string) string {
 	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(s)) // a Builder takes everything
+	_ = xml.EscapeText(&b, []byte(plain.Line(s))) // a Builder takes everything
 	return b.String()
 }

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the screens of testdata anew, to be looked at")
 
-func plain(m *model) string { return ansi.Strip(strings.Join(m.lines(), "\n")) }
+func text(m *model) string { return ansi.Strip(strings.Join(m.lines(), "\n")) }
 
 // The screens are kept with their colours: `cat` shows them as they are.
 func TestTheScreenAtEachSizeIsAsItWasLookedAt(t *testing.T) {

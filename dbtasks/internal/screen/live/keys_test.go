@@ -187,7 +187,7 @@ func TestAServerThatIsGoneIsShownSinceWhenAndItsReturnToo(t *testing.T) {
 	gone.Time, gone.DownMS, gone.Message = m.now(), 8000, "Nothing accepts connections."
 	m.Update(lookMsg{look: gone})
 	contains(t, m, "NO ANSWER for 8 s, since 12:02:50: Nothing accepts connections.", "SOURCE, as it was before")
-	if strings.Contains(plain(m), "LEAK") {
+	if strings.Contains(text(m), "LEAK") {
 		t.Error("a leak of a server that is gone")
 	}
 	m.Update(lookMsg{look: leaking(m.now(), 5)})

@@ -8,6 +8,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
@@ -32,7 +33,7 @@ func row(width int, fields []field, cells []string) string {
 		if w == 0 {
 			w = max(rest, 4)
 		}
-		text := ansi.Truncate(cells[i], w, "")
+		text := ansi.Truncate(plain.Line(cells[i]), w, "")
 		pad := strings.Repeat(" ", max(0, w-lipgloss.Width(text)))
 		if f.right {
 			text = pad + text
@@ -118,7 +119,7 @@ func (m *model) sessionTable(room int) []string {
 			name = s.Name()
 		}
 	}
-	lines := []string{m.style.strong.Render(fmt.Sprintf(" %d sessions of %s", len(list), name))}
+	lines := []string{m.style.strong.Render(plain.Sprintf(" %d sessions of %s", len(list), name))}
 	if len(list) == 0 {
 		return append(lines, m.style.faint.Render(" "+m.empty()))
 	}

@@ -155,7 +155,7 @@ func settle(t *testing.T, m *model, cmd tea.Cmd) {
 
 func contains(t *testing.T, m *model, words ...string) {
 	t.Helper()
-	text := plain(m)
+	text := text(m)
 	for _, w := range words {
 		if !strings.Contains(text, w) {
 			t.Errorf("%q is not on the screen:\n%s", w, text)

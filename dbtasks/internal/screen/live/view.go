@@ -9,6 +9,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
 )
 
@@ -23,7 +24,7 @@ func (m *model) View() tea.View {
 	}
 	v := tea.NewView(m.drawn)
 	v.AltScreen = true
-	v.WindowTitle = "dbtasks: " + m.engine.Place().Database
+	v.WindowTitle = "dbtasks: " + plain.Line(m.engine.Place().Database)
 	return v
 }
 
@@ -44,7 +45,7 @@ func (m *model) lines() []string {
 	}
 	lines := []string{m.title(now), m.headline(), m.leakLine()}
 	if b := m.look.Bouncer; b != nil {
-		lines = append(lines, " "+b.Headline())
+		lines = append(lines, " "+plain.Line(b.Headline()))
 	}
 	if h.Max > 0 {
 		inner := m.width - 2
@@ -86,9 +87,9 @@ func (m *model) cut(lines []string) []string {
 // title says what is watched.
 func (m *model) title(now time.Time) string {
 	place := m.engine.Place()
-	left := fmt.Sprintf(" %s  %s at %s", m.style.strong.Render("dbtasks"), place.Database, place.At())
+	left := plain.Sprintf(" %s  %s at %s", plain.Safe(m.style.strong.Render("dbtasks")), place.Database, place.At())
 	if v := m.engine.Version(); v != "" {
-		left += "  PostgreSQL " + strings.Fields(v)[0] // packagers add their own version
+		left += "  PostgreSQL " + plain.Line(strings.Fields(v)[0]) // packagers add their own version
 	}
 	right := "every " + short(m.every) + "  " + now.Format(time.TimeOnly) + " "
 	if m.paused {
@@ -113,9 +114,9 @@ func (m *model) headline() string {
 	switch {
 	case !l.OK:
 		down := m.now().Sub(m.downFrom)
-		return m.style.bad.Render(fmt.Sprintf(" NO ANSWER for %s, since %s: %s", screen.Age(down), m.downFrom.Format(time.TimeOnly), l.Message))
+		return m.style.bad.Render(plain.Sprintf(" NO ANSWER for %s, since %s: %s", screen.Age(down), m.downFrom.Format(time.TimeOnly), l.Message))
 	case l.Refused:
-		return m.style.bad.Render(" FULL, 100 %: the server refuses logins.") + " " + l.Message
+		return m.style.bad.Render(" FULL, 100 %: the server refuses logins.") + " " + plain.Line(l.Message)
 	}
 	text := fmt.Sprintf(" %d of %d usable slots (%.0f %%)", l.Used, l.Usable, l.Percent)
 	ink := m.style.good
@@ -159,19 +160,19 @@ func (m *model) leakLine() string {
 	if s.LeftBehind > 0 {
 		text += fmt.Sprintf(", %d left by reloads", s.LeftBehind)
 	}
-	text += ": " + s.Name()
+	text += ": " + plain.Line(s.Name())
 	return m.style.bad.Render(text)
 }
 
 func (m *model) questionLines(room int) []string {
 	q := m.question
-	lines := []string{"", m.style.warn.Render(" " + q.text)}
+	lines := []string{"", m.style.warn.Render(" " + plain.Line(q.text))}
 	for i, d := range q.details {
 		if i == room-5 && len(q.details) > room-4 {
 			lines = append(lines, fmt.Sprintf("   and %d more lines", len(q.details)-i))
 			break
 		}
-		lines = append(lines, "   "+d)
+		lines = append(lines, "   "+plain.Line(d))
 	}
 	return append(lines, "", m.style.strong.Render(" y")+" yes   "+m.style.strong.Render("n")+" no (any other key)")
 }
@@ -179,7 +180,7 @@ func (m *model) questionLines(room int) []string {
 func (m *model) statusLine() string {
 	switch {
 	case m.typing:
-		return " filter: " + m.filter + m.style.chosen.Render(" ") + m.style.faint.Render("  Enter keeps it, Esc drops it")
+		return " filter: " + plain.Line(m.filter) + m.style.chosen.Render(" ") + m.style.faint.Render("  Enter keeps it, Esc drops it")
 	case m.acting != "":
 		text := " " + m.acting + " …"
 		if took := m.now().Sub(m.actFrom); took >= time.Second {
@@ -187,9 +188,9 @@ func (m *model) statusLine() string {
 		}
 		return m.style.warn.Render(text)
 	case m.bad:
-		return m.style.bad.Render(" " + m.status)
+		return m.style.bad.Render(" " + plain.Line(m.status))
 	case m.status != "":
-		return m.style.good.Render(" " + m.status)
+		return m.style.good.Render(" " + plain.Line(m.status))
 	}
 	var parts []string
 	if n := len(m.marked); n > 0 {
@@ -199,7 +200,7 @@ func (m *model) statusLine() string {
 		parts = append(parts, "idle only")
 	}
 	if m.filter != "" {
-		parts = append(parts, "filter: "+m.filter)
+		parts = append(parts, "filter: "+plain.Line(m.filter))
 	}
 	if len(parts) == 0 {
 		return ""
