@@ -2,21 +2,22 @@ package hostops
 
 import (
 	"os"
+	"slices"
 	"testing"
 )
 
 func TestTheInnermostPidIsRead(t *testing.T) {
-	for status, want := range map[string]int{
-		"Name:\tpostgres\nNSpid:\t4242\t77\t9\nNSpgid:\t1\n": 9,
-		"Name:\tpostgres\nNSpid:\t4242\n":                    4242,
+	for status, want := range map[string][]int{
+		"Name:\tpostgres\nNSpid:\t4242\t77\t9\nNSpgid:\t1\n": {4242, 77, 9},
+		"Name:\tpostgres\nNSpid:\t4242\n":                    {4242},
 	} {
-		if got, err := parseNSpid([]byte(status)); err != nil || got != want {
-			t.Errorf("%q: %d, %v, want %d", status, got, err, want)
+		if got, err := parseNSpid([]byte(status)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v, want %v", status, got, err, want)
 		}
 	}
 	for _, status := range []string{"", "NSpid:\n", "NSpid:\tx\n"} {
 		if got, err := parseNSpid([]byte(status)); err == nil {
-			t.Errorf("%q: %d, want an error", status, got)
+			t.Errorf("%q: %v, want an error", status, got)
 		}
 	}
 	if got, err := InnerPID(os.Getpid()); err != nil || got == 0 {

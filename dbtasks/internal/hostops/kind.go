@@ -21,7 +21,7 @@ const (
 var kinds = map[string]ListenerKind{
 	"postgres": Postgres, "postmaster": Postgres,
 
-	"docker-proxy": Forwarder, "com.docker.backend": Forwarder, "com.docker.backe": Forwarder, "com.docker.vpnkit": Forwarder, "vpnkit": Forwarder, "vpnkit-bridge": Forwarder,
+	"docker-proxy": Forwarder, "rootlesskit-docker-proxy": Forwarder, "dockerd": Forwarder, "com.docker.backend": Forwarder, "com.docker.backe": Forwarder, "com.docker.vpnkit": Forwarder, "vpnkit": Forwarder, "vpnkit-bridge": Forwarder,
 	"rootlessport": Forwarder, "rootlesskit": Forwarder, "slirp4netns": Forwarder, "pasta": Forwarder, "passt": Forwarder, "pasta.avx2": Forwarder, "passt.avx2": Forwarder,
 	"gvproxy": Forwarder, "conmon": Forwarder, "orbstack": Forwarder, "orbstack helper": Forwarder, "wslrelay": Forwarder, "limactl": Forwarder,
 

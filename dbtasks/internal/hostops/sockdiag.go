@@ -39,19 +39,33 @@ func parseUnixDiag(data []byte) (unixSocket, bool) {
 		return unixSocket{}, false
 	}
 	u := unixSocket{listening: data[2] == listening, inode: uint64(binary.LittleEndian.Uint32(data[4:]))}
-	for rest := data[header:]; len(rest) >= 4; {
-		length, kind := int(binary.LittleEndian.Uint16(rest)), binary.LittleEndian.Uint16(rest[2:])
-		if length < 4 || length > len(rest) {
-			return u, false
-		}
-		value := rest[4:length]
+	attributes, ok := parseAttributes(data[header:])
+	for _, a := range attributes {
 		switch {
-		case kind == attrName:
-			u.path = strings.TrimRight(string(value), "\x00") // pathnames come with their NUL
-		case kind == attrPeer && len(value) >= 4:
-			u.peer = uint64(binary.LittleEndian.Uint32(value))
+		case a.kind == attrName:
+			u.path = strings.TrimRight(string(a.value), "\x00") // pathnames come with their NUL
+		case a.kind == attrPeer && len(a.value) >= 4:
+			u.peer = uint64(binary.LittleEndian.Uint32(a.value))
 		}
-		rest = rest[min(len(rest), (length+3)&^3):]
 	}
-	return u, true
+	return u, ok
+}
+
+type attribute struct {
+	kind  uint16
+	value []byte
+}
+
+// parseAttributes reads netlink attributes up to the first that is malformed,
+// which makes ok false.
+func parseAttributes(data []byte) (list []attribute, ok bool) {
+	for len(data) >= 4 {
+		length := int(binary.LittleEndian.Uint16(data))
+		if length < 4 || length > len(data) {
+			return list, false
+		}
+		list = append(list, attribute{binary.LittleEndian.Uint16(data[2:]), data[4:length]})
+		data = data[min(len(data), (length+3)&^3):]
+	}
+	return list, true
 }

@@ -59,8 +59,7 @@ const (
 
 // tcpSockets asks the kernel for the listening and connected TCP sockets.
 func tcpSockets() ([]tcpSocket, error) {
-	body := make([]byte, 60) // struct inet_diag_req
-	binary.NativeEndian.PutUint32(body[52:], 1<<tcpEstablished|1<<tcpCloseWait|1<<tcpListen)
+	body := inetDiagRequest(1<<tcpEstablished | 1<<tcpCloseWait | 1<<tcpListen)
 	var list []tcpSocket
 	err := sockDiag(tcpdiagGetsock, body, func(data []byte) error {
 		t, ok := parseInetDiag(data)
@@ -74,6 +73,13 @@ func tcpSockets() ([]tcpSocket, error) {
 		return nil, fmt.Errorf("ask for TCP sockets: %w", err)
 	}
 	return list, nil
+}
+
+// inetDiagRequest is a struct inet_diag_req for TCP sockets in some states.
+func inetDiagRequest(states uint32) []byte {
+	body := make([]byte, 60)
+	binary.NativeEndian.PutUint32(body[52:], states)
+	return body
 }
 
 // unixSockets asks the kernel for all Unix sockets with their peers' inodes,

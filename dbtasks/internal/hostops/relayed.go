@@ -1,0 +1,61 @@
+package hostops
+
+import "net/netip"
+
+// Relayed tells who is behind the connections that a forwarder of this machine
+// (docker-proxy) makes to a server at inside: by the address and port that the
+// server sees as its client's, the connection of the real client to one of the
+// addresses where the forwarder listens for it (published; one that is
+// unspecified stands for all). The client's PID is 0 where it is hidden from this
+// user, and its Remote is invalid where the client is not on this machine. Of
+// several connections of one process that can't be told apart, any is named.
+// What can't be told is not in it.
+//
+// flows are settled ones, ReadSettledFlows, of both kinds; s is no older.
+func (s *Sockets) Relayed(flows []Flow, published []netip.AddrPort, inside netip.AddrPort) map[netip.AddrPort]Connection {
+	var accepted, relays []Flow
+	for _, f := range flows {
+		switch {
+		case f.Remote == inside:
+			relays = append(relays, f)
+		case servedAt(published, f.Local):
+			accepted = append(accepted, f)
+		}
+	}
+	clients := make([]Connection, len(accepted))
+	for i, in := range accepted {
+		clients[i] = s.otherEnd(in)
+	}
+	same := func(a, b int) bool { return clients[a].PID != 0 && clients[a].PID == clients[b].PID }
+	found := map[netip.AddrPort]Connection{}
+	for r, c := range MatchRelays(accepted, relays, same) {
+		if c >= 0 {
+			found[relays[r].Local] = clients[c]
+		}
+	}
+	return found
+}
+
+func servedAt(published []netip.AddrPort, local netip.AddrPort) bool {
+	for _, p := range published {
+		if p == local || p.Port() == local.Port() && p.Addr().IsUnspecified() {
+			return true
+		}
+	}
+	return false
+}
+
+// otherEnd is the client's end of a connection that was accepted here.
+func (s *Sockets) otherEnd(in Flow) Connection {
+	for _, t := range s.tcp {
+		if !t.listening && t.local == in.Remote && t.remote == in.Local {
+			return Connection{t.local, t.remote, s.pids(t)[0], t.uid}
+		}
+	}
+	return Connection{Local: in.Remote, UID: -1}
+}
+
+// RelayEnds chooses the flows for Relayed.
+func RelayEnds(published []netip.AddrPort, inside netip.AddrPort) func(Flow) bool {
+	return func(f Flow) bool { return f.Remote == inside || servedAt(published, f.Local) }
+}
