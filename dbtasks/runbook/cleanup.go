@@ -191,6 +191,13 @@ func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, e
 	if o.Spare == SpareProject {
 		end.Spare = ofThisProject(h, deps.Config.Root, clients)
 	}
+	if end.Impostors = h.impostors(all, clients, o.Force); len(end.Impostors) > 0 {
+		again := *end
+		again.Dry = true
+		if dry, err = pgops.End(ctx, a.conn, again); err != nil {
+			return r, err
+		}
+	}
 	end.Pooled = h.inUse(all, clients)
 	spared := end.Spare
 	if !o.Force {

@@ -19,6 +19,9 @@ type EndOptions struct {
 	Spare    []int         // backends to leave alone, by pid
 	Pooled   []int         // backends that a pooler holds for its clients, by pid: left alone unless Force
 	Only     []SessionID   // nothing but these; nil: no such restriction
+	// Impostors have the tool's application_name and are no runs of it: anybody
+	// may choose a name. Others of that name are left alone.
+	Impostors []SessionID
 }
 
 // SessionID names one session for its whole life: a pid alone may be used
@@ -61,7 +64,8 @@ type Judged struct {
 //
 // $1 database, $2 force, $3 idle in ms, $4 dry, $5 only role or empty,
 // $6 pids to spare, $7/$8 pids and starts that alone may be ended, or NULL,
-// $9 pids of a pooler.
+// $9 pids of a pooler, $10/$11 pids and starts of sessions that only have the
+// tool's name.
 const endSQL = `
 WITH seen AS MATERIALIZED (
 	SELECT a.*, a.backend_type IS NULL AS hidden,
@@ -78,7 +82,9 @@ WITH seen AS MATERIALIZED (
 ), judged AS MATERIALIZED (
 	SELECT a.*, CASE
 		WHEN $5::pg_catalog.text OPERATOR(pg_catalog.<>) '' AND (a.usesysid IS NULL OR pg_catalog.pg_get_userbyid(a.usesysid) OPERATOR(pg_catalog.<>) $5::pg_catalog.text) THEN 'another role'
-		WHEN a.application_name OPERATOR(pg_catalog.=) '` + ApplicationName + `' THEN 'another run of dbtasks'
+		WHEN a.application_name OPERATOR(pg_catalog.=) '` + ApplicationName + `' AND NOT EXISTS (
+			SELECT FROM unnest($10::int[], $11::timestamp with time zone[]) AS i(pid, started)
+			WHERE i.pid OPERATOR(pg_catalog.=) a.pid AND i.started OPERATOR(pg_catalog.=) a.backend_start) THEN 'another run of dbtasks'
 		WHEN a.pid OPERATOR(pg_catalog.=) ANY ($6::int[]) THEN 'used by this project'
 		WHEN NOT $2::boolean AND a.pid OPERATOR(pg_catalog.=) ANY ($9::int[]) THEN '` + string(VerdictPooled) + `'
 		WHEN NOT $2::boolean AND coalesce(a.state, 'disabled') OPERATOR(pg_catalog.=) 'disabled' THEN 'state hidden from this role'
@@ -112,16 +118,13 @@ type EndResult struct {
 // beside the result.
 func End(ctx context.Context, conn *pgx.Conn, o EndOptions) (EndResult, error) {
 	var res EndResult
-	var onlyPIDs []int32
-	var onlyStarts []time.Time
-	if o.Only != nil {
-		onlyPIDs, onlyStarts = []int32{}, []time.Time{}
-		for _, id := range o.Only {
-			onlyPIDs, onlyStarts = append(onlyPIDs, int32(id.PID)), append(onlyStarts, id.BackendStart)
-		}
+	onlyPIDs, onlyStarts := columns(o.Only)
+	if o.Only == nil {
+		onlyPIDs, onlyStarts = nil, nil // NULL
 	}
+	impostorPIDs, impostorStarts := columns(o.Impostors)
 	rows, err := conn.Query(ctx, endSQL, execMode(conn),
-		o.Database, o.Force, o.Idle.Milliseconds(), o.Dry, o.OnlyRole, int4s(o.Spare), onlyPIDs, onlyStarts, int4s(o.Pooled))
+		o.Database, o.Force, o.Idle.Milliseconds(), o.Dry, o.OnlyRole, int4s(o.Spare), onlyPIDs, onlyStarts, int4s(o.Pooled), impostorPIDs, impostorStarts)
 	if err != nil {
 		return res, fmt.Errorf("end sessions: %w", err)
 	}
@@ -144,6 +147,15 @@ func End(ctx context.Context, conn *pgx.Conn, o EndOptions) (EndResult, error) {
 	}
 	res.Ended, res.LeftOver, err = AwaitGone(ctx, conn, waiting)
 	return res, err
+}
+
+// columns are the sessions as two arrays, for unnest.
+func columns(list []SessionID) (pids []int32, starts []time.Time) {
+	pids, starts = []int32{}, []time.Time{}
+	for _, id := range list {
+		pids, starts = append(pids, int32(id.PID)), append(starts, id.BackendStart)
+	}
+	return pids, starts
 }
 
 // int4s is never nil, which would be NULL.

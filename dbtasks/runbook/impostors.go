@@ -1,0 +1,32 @@
+package runbook
+
+import (
+	"slices"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+)
+
+// impostors are the sessions that call themselves by the tool's name and whose
+// client is a process of this machine that is no run of it. Where the client
+// can't be told (another machine, a container, another user), the name decides
+// unless everything is to end: a leak must not be safe by its name.
+func (h host) impostors(sessions []pgops.Session, clients map[int][]int, force bool) (list []pgops.SessionID) {
+	for _, s := range sessions {
+		if s.ApplicationName != pgops.ApplicationName {
+			continue
+		}
+		told, ours := false, false
+		for _, pid := range clients[s.PID] {
+			p := h.process(pid)
+			if kind := hostops.KindOf(p); p.PID == 0 || slices.Contains([]hostops.ListenerKind{hostops.Forwarder, hostops.Tunnel, hostops.Pooler}, kind) {
+				continue // it stands for somebody else
+			}
+			told, ours = true, ours || p.Run()
+		}
+		if !ours && (told || force) {
+			list = append(list, s.ID())
+		}
+	}
+	return list
+}
