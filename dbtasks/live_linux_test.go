@@ -218,7 +218,11 @@ func TestTheLiveScreenSurvivesARestartOfTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	term.waitFor("2 of 17 usable slots")
-	plan, err := pgserver.PlanRestart(&pm, "")
+	subject, err := pgserver.SubjectOf(pm.PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := pgserver.PlanRestart(subject, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ case "$*" in
 'context inspect --format {{.Endpoints.docker.Host}}') echo unix:///var/run/docker.sock ;;
 'ps -q --no-trunc') echo %[1]s ;;
 'inspect %[1]s') echo '[{"Id":"%[1]s","Name":"/db-1","HostConfig":{"PidMode":""},"Config":{"Image":"postgres:15","Labels":{}},"NetworkSettings":{"Ports":{"%[3]d/tcp":[{"HostIp":"0.0.0.0","HostPort":"%[2]d"}]}}}]' ;;
+'inspect -f {{.Id}} {{.State.Pid}} {{.State.Running}} {{.State.StartedAt}} %[1]s') echo '%[1]s 0 true 2026-11-26T01:00:00Z' ;;
 'exec -u postgres %[1]s sh -c '*) shift 4; exec env %[4]s "$@" ;;
 *) echo "unknown command: $*" >&2; exit 64 ;;
 esac
@@ -96,7 +97,7 @@ func TestTheContainerBehindThePortIsWhatIsRestarted(t *testing.T) {
 	fakeDocker(t, port, s.Port, "")
 	d := deps(t, project(t), "DATABASE_URL="+strings.Replace(db.URL("connection_limit=5"), fmt.Sprintf(":%d/", s.Port), fmt.Sprintf(":%d/", port), 1), "DBTASKS_PORTS="+ports(t))
 	r, _, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAlways, Dry: true})
-	if err != nil || r.Steps[1].Plan != "docker restart -t 60 db-1 (container db-1 (postgres:15) publishes the port)" {
+	if err != nil || r.Steps[1].Plan != "docker restart -t 60 db-1 (it runs in container db-1 (postgres:15))" {
 		t.Errorf("%+v, %v", r.Steps, err)
 	}
 }

@@ -223,8 +223,8 @@ func TestRaiseIsUndoneWhenTheServerDoesNotComeBack(t *testing.T) {
 		as = "runuser -u " + s.Account + " -- "
 	}
 	pgCtl := as + filepath.Join(pgtest.Binaries(t).Dir, "pg_ctl")
-	restart := fmt.Sprintf("cd /; %s stop -D %s -m fast -w >/dev/null; if grep -q \"max_connections = '31'\" %s/postgresql.auto.conf; then exit 1; fi; %s start -D %s -w -l %s/restart.log >/dev/null",
-		pgCtl, s.DataDir, s.DataDir, pgCtl, s.DataDir, s.DataDir)
+	// A second setting that is none comes beside the value, so that nothing starts the server with both.
+	restart := fmt.Sprintf("cd /; %s stop -D %s -m fast -w >/dev/null; echo 'no_such_setting = 1' >>%[2]s/postgresql.auto.conf; %[1]s start -D %[2]s -w -l %[2]s/restart.log >/dev/null", pgCtl, s.DataDir)
 	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"), "DBTASKS_RESTART_COMMAND="+restart)
 	_, err := runbook.Limits(ctx, d, raiseTo(31))
 	f := failure(t, err, "not_raised", runbook.ExitNotDone)

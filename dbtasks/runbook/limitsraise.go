@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
@@ -26,6 +27,7 @@ type Raise struct {
 	Done    bool             `json:"done"`
 
 	restart pgserver.Restart
+	started time.Time          // of the server, before
 	auto    *pgserver.AutoConf // postgresql.auto.conf as it was; nil: not ours to write
 	inAuto  bool               // Old is an earlier ALTER SYSTEM's, as far as the login may see that
 }
@@ -162,16 +164,19 @@ func planRaise(ctx context.Context, deps *Deps, writer *access, r *LimitsReport,
 	if err != nil {
 		return nil, err
 	}
-	pm, restart, err := restartOf(ctx, deps, target)
+	restart, err := restartOf(ctx, deps, target)
 	if err != nil {
-		return nil, (&recovery{deps: deps}).noRestart(err)
+		f := noRestart(deps, err)
+		f.Message += " Nothing was touched."
+		return nil, f
 	}
-	plan.restart, plan.Restart = restart, restart.Describe()
-	if pm != nil {
-		if plan.auto, err = pgserver.ReadAutoConf(pm.DataDir); err != nil {
-			plan.auto = nil
-			deps.progress("its undo would be by hand: %s", err)
-		}
+	if err := restart.Check(); err != nil {
+		return nil, notReady(deps, fmt.Sprintf("db:limits -raise=%d", n), err)
+	}
+	plan.restart, plan.Restart, plan.started = restart, restart.Describe(), writer.server.Started
+	if plan.auto, err = pgserver.ReadAutoConf(restart.Subject, writer.server.DataDirectory); err != nil {
+		plan.auto = nil
+		deps.progress("its undo would be by hand: %s", err)
 	}
 	sessions, err := pgops.Sessions(ctx, writer.conn, "")
 	if err != nil {

@@ -70,6 +70,9 @@ type recovery struct {
 	emit   func(Step)
 	entry  *access // the session that got in; held until the cleanup used it
 	began  time.Time
+	// serverStarted is what the server said of its start before it was touched;
+	// zero: nobody was let in.
+	serverStarted time.Time
 }
 
 // Recover plans the five steps, hands each to emit when it is over, and stops
@@ -113,8 +116,9 @@ func (r *recovery) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a, err := openURL(ctx, r.deps, &target); err == nil {
-		target = *a.target
+	a, refused := openURL(ctx, r.deps, &target)
+	if refused == nil {
+		target, r.serverStarted = *a.target, a.server.Started
 		defer a.release()
 		if err := checkLimit(r.deps, a.server); err != nil {
 			return err
@@ -128,9 +132,9 @@ func (r *recovery) plan(ctx context.Context) error {
 			return err
 		}
 	}
-	_, restart, noRestart := restartOf(ctx, r.deps, target)
-	if r.o.Restart == RestartAlways && noRestart != nil {
-		return r.noRestart(noRestart) // before the dev server is stopped for nothing
+	restart, noWay := restartOf(ctx, r.deps, target)
+	if err := r.restartable(ctx, restart, noWay, refused); err != nil {
+		return err
 	}
 	stop, err := planStop(ctx, r.deps, StopOptions{})
 	if err != nil {
@@ -153,7 +157,7 @@ func (r *recovery) plan(ctx context.Context) error {
 	}
 	r.report.Steps = []Step{
 		{Name: "stop", Plan: stopPlan, Status: StepPlanned},
-		r.restartStep(restart, noRestart),
+		r.restartStep(restart, noWay),
 		{Name: "cleanup", Plan: fmt.Sprintf("end every client session of %s", target), Status: StepPlanned},
 		{Name: "test", Plan: "log in afresh and run a query", Status: StepPlanned},
 		{Name: "start", Plan: startPlan, Status: start},
@@ -179,12 +183,32 @@ func (r *recovery) localHost(ctx context.Context) bool {
 	return true
 }
 
+// restartable refuses before the dev server is stopped for nothing: where a
+// restart is asked for, or is all that can help (refused is why the login
+// failed), and can't be done or would leave the server down. Where all slots
+// are taken the dev server's own end may be what helps.
+func (r *recovery) restartable(ctx context.Context, plan pgserver.Restart, noWay, refused error) error {
+	needed := r.o.Restart == RestartAlways
+	if r.o.Restart == RestartAuto && refused != nil && ctx.Err() == nil {
+		why := loginFailure(r.deps, r.deps.Pool.URL(), refused)
+		needed = restartHelps(why) && !stoppingHelps(why)
+	}
+	switch {
+	case r.o.Restart == RestartNever:
+		return nil
+	case needed && noWay != nil:
+		return noRestart(r.deps, noWay)
+	case needed:
+		if err := plan.Check(); err != nil {
+			return notReady(r.deps, "dev:recover", err)
+		}
+	}
+	return nil
+}
+
 func (r *recovery) restartStep(plan pgserver.Restart, err error) Step {
 	s := Step{Name: "restart", Status: StepPlanned}
-	how := "no way is known"
-	if err == nil {
-		how = fmt.Sprintf("%s (%s)", plan.Describe(), plan.Evidence)
-	}
+	how := restartWords(plan, err)
 	switch r.o.Restart {
 	case RestartNever:
 		s.Status, s.Plan = StepSkipped, "-restart=never"

@@ -3,10 +3,9 @@ package runbook
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 )
 
@@ -60,7 +59,11 @@ func (r *recovery) stoppedAt(i int, err error) error {
 		done = " nothing"
 	}
 	out := *f
-	out.Message = fmt.Sprintf("Recovery stopped at %q: %s", r.report.Steps[i].Name, f.Message)
+	message := f.Message
+	if i > 0 && r.report.Stop != nil && r.report.Stop.Gone > 0 { // true of the step, and not of the whole run
+		message = strings.NewReplacer(" Nothing was touched.", "", "; nothing was touched", "").Replace(message)
+	}
+	out.Message = fmt.Sprintf("Recovery stopped at %q: %s", r.report.Steps[i].Name, message)
 	out.Details = append([]string{"done:" + done, "not done:" + not}, f.Details...)
 	if out.Exit == ExitRefused && i > 0 {
 		out.Exit = ExitNotDone // something was touched
@@ -107,43 +110,20 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 	if err != nil {
 		return err
 	}
-	_, plan, err := restartOf(ctx, r.deps, target)
+	plan, err := restartOf(ctx, r.deps, target)
 	if err != nil {
-		return r.noRestart(err)
+		return noRestart(r.deps, err)
 	}
 	if err := r.restartPermitted(target); err != nil {
 		f := *AsFailure(err)
-		f.Next = "if it is yours to restart: " + plan.Typed() // another user's: what tells that it is local is hidden
+		f.Next = "if it is yours to restart: " + plan.Typed // another user's: what tells that it is local is hidden
 		return &f
 	}
-	r.deps.progress("restarting PostgreSQL: %s (%s)", plan.Describe(), plan.Evidence)
-	r.deps.Pool.Close()
-	done := r.deps.waiting("restarting PostgreSQL")
-	err = plan.Apply(ctx, r.deps.Progress)
-	done()
-	if err != nil && ctx.Err() != nil {
-		message := "interrupted; PostgreSQL's restart goes on by itself."
-		if plan.Kind == pgserver.RestartByCommand {
-			message = "interrupted; the command and what it had started were ended. PostgreSQL may be down."
-		}
-		return &Failure{Exit: ExitNotDone, Code: "interrupted", Message: message, Next: r.deps.Command("dev:recover"), Err: err}
-	}
-	if err != nil {
-		return withLog(plan, &Failure{Exit: ExitNotDone, Code: "restart_failed", Message: "PostgreSQL was not restarted: " + err.Error(), Next: plan.Typed(), Err: err})
-	}
-	if err := r.awaitLogin(ctx); err != nil {
-		return withLog(plan, AsFailure(err))
+	if _, err := restartServer(ctx, r.deps, "dev:recover", plan, r.serverStarted); err != nil {
+		return err
 	}
 	s.Result = "restarted, and lets a login in"
 	return nil
-}
-
-// restartHelps tells whether a restart may mend what kept us out. A wrong
-// password or a wrong host it can't.
-func restartHelps(err error) bool {
-	f := AsFailure(err)
-	c := pgops.Cause(f.Code)
-	return c.Passing()
 }
 
 // restartPermitted: a restart ends every session of every database of the
@@ -154,25 +134,6 @@ func (r *recovery) restartPermitted(target Target) error {
 	}
 	_, err := target.permit(r.deps, "dev:recover", "")
 	return err
-}
-
-// restartTimeout bounds the wait for the first login after a restart; a server
-// that replays its log may need it.
-const restartTimeout = 30 * time.Second
-
-func (r *recovery) awaitLogin(ctx context.Context) error {
-	defer r.deps.waiting("waiting until PostgreSQL lets a login in")()
-	err := pgops.Retry(ctx, restartTimeout, func(ctx context.Context) error {
-		c, err := r.deps.Pool.Acquire(ctx)
-		if err == nil {
-			c.Release()
-		}
-		return err
-	})
-	if err != nil {
-		return loginFailure(r.deps, r.deps.Pool.URL(), err)
-	}
-	return nil
 }
 
 func (r *recovery) cleanup(ctx context.Context, s *Step) error {

@@ -11,35 +11,32 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 )
 
-// restartOf is how the server is restarted, told from its listener unless
-// DBTASKS_RESTART_COMMAND says it, and its postmaster; nil where that can't be
-// looked at.
-func restartOf(ctx context.Context, deps *Deps, target Target) (*pgserver.Postmaster, pgserver.Restart, error) {
-	command := deps.Config.RestartCommand
-	if l := target.Listener; command == "" && l != nil && l.Kind == hostops.Forwarder {
+// restartOf is how the server is restarted: through whatever runs it, unless
+// DBTASKS_RESTART_COMMAND says how.
+func restartOf(ctx context.Context, deps *Deps, target Target) (pgserver.Restart, error) {
+	subject, unknown := subjectOf(ctx, target)
+	plan, err := pgserver.PlanRestart(subject, deps.Config.RestartCommand)
+	if err != nil && pgserver.IsManual(err) == nil && unknown != nil {
+		err = fmt.Errorf("%w: %w", pgserver.ErrNoRestart, unknown)
+	}
+	return plan, err
+}
+
+// subjectOf is the server behind the target as far as it can be looked at; the
+// error says why it can't be seen, or only in part.
+func subjectOf(ctx context.Context, target Target) (pgserver.Subject, error) {
+	if l := target.Listener; l != nil && l.Kind == hostops.Forwarder {
 		c, err := pgserver.FindContainer(l.Name, target.Port)
 		if err != nil {
-			return nil, pgserver.Restart{}, fmt.Errorf("%w: %w", pgserver.ErrNoRestart, err)
+			return pgserver.Subject{}, err
 		}
-		return nil, pgserver.PlanContainerRestart(c), nil
+		return pgserver.Subject{Container: &c}, nil
 	}
 	pid := postmasterPID(ctx, target)
-	p, err := hostops.Find(pid)
-	if pid == 0 || err != nil {
-		plan, err := pgserver.PlanRestart(nil, command)
-		return nil, plan, err
+	if pid == 0 {
+		return pgserver.Subject{}, nil
 	}
-	pm, hidden := pgserver.Inspect(p.PID, p.Exe, p.Args, p.Dir)
-	if hidden == nil {
-		plan, err := pgserver.PlanRestart(&pm, command)
-		return &pm, plan, err
-	}
-	plan, err := pgserver.PlanRestart(&pgserver.Postmaster{PID: p.PID}, command) // its cgroup and its parents may do
-	var manual *pgserver.ManualRestart
-	if err != nil && !errors.As(err, &manual) {
-		err = hidden
-	}
-	return nil, plan, err
+	return pgserver.SubjectOf(pid)
 }
 
 // postmasterPID is the server's process, 0 where it can't be told. What
@@ -56,23 +53,50 @@ func postmasterPID(ctx context.Context, target Target) int {
 	return 0
 }
 
-// noRestart is the failure where nothing is known that restarts the server.
-func (r *recovery) noRestart(err error) error {
-	f := &Failure{Exit: ExitNotDone, Code: "no_restart", Message: "PostgreSQL can't be restarted from here: " + err.Error(),
-		Next: "add the command that restarts it to .env, DBTASKS_RESTART_COMMAND=\"…\", or restart it your way, then: " + r.deps.Command("dev:recover -restart=never"), Err: err}
-	var manual *pgserver.ManualRestart
-	if errors.As(err, &manual) {
-		f.Details = append(f.Details, `to let this tool do it, add to .env: DBTASKS_RESTART_COMMAND="`+strings.ReplaceAll(manual.Command, `"`, `\"`)+`"`)
-		f.Next = manual.Command + ", then: " + r.deps.Command("dev:recover -restart=never")
+// noRestart is the failure where this user can't restart the server from here:
+// who may, and the command to type, where they are known.
+func noRestart(deps *Deps, err error) *Failure {
+	after := deps.Command("dev:recover -restart=never")
+	f := &Failure{Exit: ExitNotDone, Code: "no_restart", Message: "PostgreSQL can't be restarted from here: " + strings.TrimPrefix(err.Error(), pgserver.ErrNoRestart.Error()+": "),
+		Next: "add the command that restarts it to .env, DBTASKS_RESTART_COMMAND=\"…\", or restart it your way, then: " + after, Err: err}
+	if manual := pgserver.IsManual(err); manual != nil {
+		f.Next = manualWords(manual) + ", then: " + after
 	}
 	return f
 }
 
-// withLog says where the server's own words are, after a restart that did not
-// bring it back.
-func withLog(plan pgserver.Restart, f *Failure) *Failure {
-	if plan.Log != "" {
-		f.Details = append(f.Details, "the server's messages: "+plan.Log)
+// manualWords is the command with who has to type it.
+func manualWords(m *pgserver.ManualRestart) string {
+	if m.Who != "" {
+		return fmt.Sprintf("ask whoever is %s here to run: %s", m.Who, m.Command)
 	}
-	return f
+	return m.Command
+}
+
+// restartWords is the plan's line for a restart, or what a person has to type.
+func restartWords(plan pgserver.Restart, err error) string {
+	if err == nil {
+		words := fmt.Sprintf("%s (%s)", plan.Describe(), plan.Evidence)
+		for _, note := range plan.Notes {
+			words += ". " + note
+		}
+		return words
+	}
+	why := strings.TrimPrefix(err.Error(), pgserver.ErrNoRestart.Error()+": ")
+	if manual := pgserver.IsManual(err); manual != nil {
+		return fmt.Sprintf("not from here (%s); to type: %s", why, manualWords(manual))
+	}
+	return "no way is known: " + why
+}
+
+// restartHelps tells whether a restart may mend what kept us out. A wrong
+// password or a wrong host it can't.
+func restartHelps(err error) bool {
+	return pgops.Cause(AsFailure(err).Code).Passing()
+}
+
+// stoppingHelps tells whether the end of this project's processes may let
+// somebody in: where all slots are taken, and not where the server is down.
+func stoppingHelps(err error) bool {
+	return pgops.Cause(AsFailure(err).Code).NoSlot() || errors.Is(err, context.Canceled)
 }

@@ -8,7 +8,10 @@ import (
 
 // account is the user who runs this process: Windows has no switching without
 // a password.
-type account struct{ name string }
+type account struct {
+	name     string
+	switched bool // never here
+}
 
 func disposableAccount() (account, error) {
 	u, err := user.Current()
@@ -27,3 +30,8 @@ func (a account) tempRoot() string { return os.TempDir() }
 func ownerOf(string) (account, error) { return disposableAccount() }
 
 func (a account) usable() bool { return true }
+
+func accountOf(uint32) account { a, _ := disposableAccount(); return a }
+
+// trusts is for Unix: a service's files on Windows belong to administrators.
+func (s Subject) trusts(string) (account, error) { return disposableAccount() }

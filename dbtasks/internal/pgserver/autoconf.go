@@ -1,44 +1,114 @@
 package pgserver
 
 import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
+	"path"
 	"path/filepath"
 )
 
-// AutoConf is a postgresql.auto.conf, where ALTER SYSTEM writes, as it was when
-// it was read.
-type AutoConf struct {
-	Path string
+// autoConfName is the file that ALTER SYSTEM writes.
+const autoConfName = "postgresql.auto.conf"
 
-	text  []byte
-	owner account
+// AutoConf is a postgresql.auto.conf as it was when it was read.
+type AutoConf struct {
+	Path string // inside the container where Container is set
+
+	container *Container
+	archive   []byte // the container's file with its owner and mode, as tar
+	text      []byte
+	owner     account
 }
 
-// ReadAutoConf reads the one of a data directory, to put it back later.
-// ErrNotReadable when that is neither ours nor are we root.
-func ReadAutoConf(dataDir string) (*AutoConf, error) {
-	path := filepath.Join(dataDir, "postgresql.auto.conf")
-	owner, err := ownerOf(dataDir)
+// String is the file for people.
+func (a *AutoConf) String() string {
+	if a.container != nil {
+		return fmt.Sprintf("%s in %s", a.Path, a.container)
+	}
+	return a.Path
+}
+
+// ReadAutoConf reads the one of a server, to put it back later. dataDir is what
+// the server itself calls its data directory. ErrNotReadable when that is
+// neither ours nor are we root.
+func ReadAutoConf(s Subject, dataDir string) (*AutoConf, error) {
+	if s.Container != nil {
+		return readInContainer(s.Container, path.Join(dataDir, autoConfName))
+	}
+	if s.Files == nil {
+		return nil, fmt.Errorf("%w: %s", ErrNotReadable, filepath.Join(dataDir, autoConfName))
+	}
+	file := filepath.Join(s.Files.DataDir, autoConfName)
+	owner, err := ownerOf(s.Files.DataDir)
 	if err != nil {
 		return nil, err
 	}
 	if !owner.usable() {
-		return nil, fmt.Errorf("%w: %s", ErrNotReadable, path)
+		return nil, fmt.Errorf("%w: %s", ErrNotReadable, file)
 	}
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	return &AutoConf{Path: path, text: text, owner: owner}, nil
+	return &AutoConf{Path: file, text: text, owner: owner}, nil
+}
+
+// readInContainer takes the file out as a tar stream, which keeps its owner
+// and mode and works on a container that is stopped as well.
+func readInContainer(c *Container, file string) (*AutoConf, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.Engine, "cp", c.ID+":"+file, "-")
+	cmd.WaitDelay = askTimeout
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil, fmt.Errorf("read %s in %s: %s", file, c, lastLines(string(exit.Stderr), 1))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s in %s: %w", file, c, err)
+	}
+	archive := tar.NewReader(bytes.NewReader(out))
+	header, err := archive.Next()
+	if err != nil {
+		return nil, fmt.Errorf("read %s in %s: %w", file, c, err)
+	}
+	text, err := io.ReadAll(archive)
+	if err != nil || header.Typeflag != tar.TypeReg {
+		return nil, fmt.Errorf("read %s in %s: it is not a file", file, c)
+	}
+	return &AutoConf{Path: file, container: c, archive: out, text: text}, nil
 }
 
 // Restore puts the file back as it was, as the owner's, all of it or nothing.
 // It is for a server that does not run: one that does writes it itself.
 func (a *AutoConf) Restore() error {
+	if err := a.restore(); err != nil {
+		return fmt.Errorf("restore %s: %w", a, err)
+	}
+	return nil
+}
+
+func (a *AutoConf) restore() error {
+	if a.container != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, a.container.Engine, "cp", "-a", "-", a.container.ID+":"+path.Dir(a.Path))
+		cmd.Stdin, cmd.WaitDelay = bytes.NewReader(a.archive), askTimeout
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, lastLines(string(out), 1))
+		}
+		return nil
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(a.Path), "dbtasks-auto-")
 	if err != nil {
-		return fmt.Errorf("restore %s: %w", a.Path, err)
+		return err
 	}
 	defer os.Remove(tmp.Name()) // gone by then when it was renamed
 	_, err = tmp.Write(a.text)
@@ -54,8 +124,5 @@ func (a *AutoConf) Restore() error {
 	if err == nil {
 		err = os.Rename(tmp.Name(), a.Path)
 	}
-	if err != nil {
-		return fmt.Errorf("restore %s: %w", a.Path, err)
-	}
-	return nil
+	return err
 }

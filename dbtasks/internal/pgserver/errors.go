@@ -35,7 +35,13 @@ var (
 )
 
 // ManualRestart is an ErrNoRestart where it is known what a person can type.
-type ManualRestart struct{ Why, Command string }
+type ManualRestart struct {
+	Why     string
+	Command string
+	// Who has to type it where this user may not: "root", another account's
+	// name; "": this user, who may be asked for a password.
+	Who string
+}
 
 func (e *ManualRestart) Error() string { return fmt.Sprintf("%s: %s", ErrNoRestart, e.Why) }
 

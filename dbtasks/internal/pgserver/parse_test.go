@@ -125,7 +125,7 @@ func TestPasswordsInCommandsAndOutputAreHidden(t *testing.T) {
 func TestNothingShowsThePasswordOfADisposableServer(t *testing.T) {
 	d := &Disposable{SuperuserPassword: "s3cret", Port: 1}
 	template := &Template{password: "s3cret"}
-	restart := planCommand("PGPASSWORD=s3cret restart")
+	restart := Restart{Run: usersCommand("PGPASSWORD=s3cret restart")}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
 		if text := fmt.Sprintf(format+format+format, d, template, restart); strings.Contains(text, "s3cret") {
 			t.Errorf("%s: %s", format, text)

@@ -1,157 +1,218 @@
 package pgserver
 
 import (
-	"context"
+	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 )
 
-// The kinds of restart that are known.
-const (
-	RestartByCommand    = "command"
-	RestartByPgCtl      = "pg_ctl"
-	RestartByCluster    = "pg_ctlcluster"
-	RestartBySystemd    = "systemd"
-	RestartByBrew       = "brew"
-	RestartByContainer  = "container"
-	RestartBySupervisor = "supervisor"
-	RestartByService    = "service"
-)
+// Restart is a plan to restart one server, a value: PlanRestart makes it,
+// `-dry` prints it, Check looks whether it can be done, Apply does it.
+type Restart struct {
+	Way      string    // the row of ways: "systemd", "pg_ctl", …
+	Evidence string    // how it was told that this is the way
+	Run      Command   // what restarts it
+	Back     []Command // what brings the server up where it is down, in this order
+	Typed    string    // what a person types instead
+	Instead  string    // the way that was found beside DBTASKS_RESTART_COMMAND, as it is typed; "": none
+	Log      string    // where the server's messages are: a file, or the command that shows them; "": not known
+	Notes    []string  // what is different after it, in sentences
+	Subject  Subject   // the server as it was looked at
+	showLog  Command   // where Log is a command
+	keeper   keeperOf  // what runs the server, and has to run it afterwards; the zero value: nothing
+}
+
+// Command is one program to run.
+type Command struct {
+	Argv    []string
+	Dir     string   // "": ours
+	Env     []string // nil: ours. It is the server's own, and may hold passwords: it is never shown
+	As      string   // the account where it is another one than ours; for people
+	account account
+	line    string // for people, where it is not Argv
+	// Users says that it is the user's own (DBTASKS_RESTART_COMMAND): it runs in
+	// a shell, may ask on the terminal, and is ended when we are.
+	Users bool
+}
 
 const (
 	// restartDeadline bounds Apply: pg_ctl waits twice pgCtlTimeout, and systemd
 	// stops a unit for 90 s before it uses force. The user's own command is not
 	// bounded.
 	restartDeadline = 100 * time.Second
-
 	// askTimeout bounds a question to systemctl, sudo or a container engine.
 	askTimeout = 5 * time.Second
 )
 
-var selfPID = os.Getpid()
-
-// Restart is a plan to restart one server; PlanRestart makes it.
-type Restart struct {
-	Kind     string // RestartByCommand, …
-	Evidence string // how it was told that this is the way
-	Log      string // where the server's messages are: a file, or the command that shows them; "": not known
-
-	typed    string           // the command to type where Apply fails; "": line
-	line     string           // the command for people
-	prepare  func() *exec.Cmd // the command to run, made anew for each Apply
-	check    func() error     // is it still the server that was looked at? nil: not asked
-	down     func() error     // does no server run there? nil: not asked
-	wake     func() error     // lets a frozen server go on; nil: not needed
-	ready    func() bool      // does the new server say that it takes logins? nil: the command's end tells
-	limit    time.Duration    // of Apply; 0: none
-	finishes bool             // must not be cut in half: a context that ends does not end it
+// Line is the command as a person would type it in a shell, passwords hidden.
+func (c Command) Line() string {
+	if c.Users {
+		return masked(c.Argv[len(c.Argv)-1])
+	}
+	line := c.line
+	if line == "" {
+		line = shellLine(c.Argv)
+	}
+	if c.As != "" {
+		line = "as " + c.As + ": " + line
+	}
+	return line
 }
 
-// detector plans one kind of restart. ok false: this server is not of the kind.
-type detector func(pm Postmaster, s surroundings) (r Restart, ok bool, err error)
+// String and GoString are Line: the environment is not for people.
+func (c Command) String() string { return c.Line() }
 
-// detectors are asked in this order. Supervisors that would start the server
-// again by themselves belong before pg_ctl, which fits every server.
-var detectors = []detector{planContainer, planSystemd, planBrew, planService, planSupervisor, planCluster, planPgCtl}
-
-// planProgram runs a program with these arguments, as it is. Once begun it is
-// not cut in half.
-func planProgram(kind string, argv []string, evidence string) Restart {
-	return Restart{Kind: kind, Evidence: evidence, line: strings.Join(argv, " "), limit: restartDeadline, finishes: true,
-		prepare: func() *exec.Cmd {
-			cmd := exec.Command(argv[0], argv[1:]...)
-			setDetached(cmd)
-			return cmd
-		}}
-}
-
-// PlanRestart says how this server is restarted: with command (the value of
-// DBTASKS_RESTART_COMMAND) when there is one, else in the way that fits pm,
-// which is nil when the server is not known; its PID alone may do, where its
-// data directory is another user's. ErrNoRestart when there is none, as a
-// *ManualRestart where it is known what to type.
-func PlanRestart(pm *Postmaster, command string) (Restart, error) {
-	if command != "" {
-		return planCommand(command), nil
-	}
-	if pm == nil {
-		return Restart{}, fmt.Errorf("%w: its process is not known", ErrNoRestart)
-	}
-	around := surroundingsOf(pm.PID)
-	for _, detect := range detectors {
-		if r, ok, err := detect(*pm, around); ok || err != nil {
-			if pm.DataDir != "" { // else all that is known of it is its process
-				known := *pm
-				r.check, r.wake = func() error { return stillThere(known) }, func() error { return wake(known) }
-				r.down = func() error { return isDown(known) }
-			}
-			return r, err
-		}
-	}
-	return Restart{}, fmt.Errorf("%w: no pg_ctl was found for process %d", ErrNoRestart, pm.PID)
-}
+// GoString is Line.
+func (c Command) GoString() string { return c.Line() }
 
 // Describe is the command that Apply runs, passwords hidden.
-func (r Restart) Describe() string { return r.line }
-
-// Typed is the command for people to type where Apply did not do it.
-func (r Restart) Typed() string {
-	if r.typed != "" {
-		return r.typed
+func (r Restart) Describe() string {
+	if len(r.Run.Argv) == 0 {
+		return ""
 	}
-	return r.line
+	return r.Run.Line()
 }
 
 // String is Describe: nothing else of it is for people.
-func (r Restart) String() string { return r.line }
+func (r Restart) String() string { return r.Describe() }
 
 // GoString is Describe.
-func (r Restart) GoString() string { return r.line }
+func (r Restart) GoString() string { return r.Describe() }
 
-// Apply restarts the server; the command's output goes to out, which may be
-// nil. ErrRestartFailed has its exit code and last lines; ErrServerChanged says
-// that nothing was done. Whether the server lets a login in is WaitForLogin's
-// to find out. After pg_ctl it comes back as soon as the server says that it
-// takes logins, and pg_ctl ends by itself within 0.1 s.
-//
-// The end of ctx interrupts a command of the user's. A pg_ctl that has begun
-// is not cut in half, which would leave the server down: Apply comes back with
-// ctx.Err() and pg_ctl finishes by itself.
-func (r Restart) Apply(ctx context.Context, out io.Writer) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// Interactive says that the command may ask on the terminal: nothing else is
+// to be written there while it runs.
+func (r Restart) Interactive() bool { return r.Run.Users }
+
+// BackLine is what a person types to bring the server up where it is down.
+func (r Restart) BackLine() string {
+	var lines []string
+	for _, c := range r.Back {
+		c.As = ""
+		lines = append(lines, c.Line())
 	}
-	if r.prepare == nil {
-		return ErrNoRestart
+	if len(lines) == 0 {
+		return r.Typed
 	}
-	if r.check != nil {
-		if err := r.check(); err != nil {
-			return err
-		}
+	line := strings.Join(lines, "; ")
+	if as := r.Back[0].As; as != "" {
+		line += " (as " + as + ")"
 	}
-	if r.wake != nil {
-		if err := r.wake(); err != nil {
-			return err
-		}
-	}
-	if out == nil {
-		out = io.Discard
-	}
-	if r.limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.limit)
-		defer cancel()
-	}
-	return runRestart(ctx, r.prepare(), out, r.finishes, r.ready)
+	return line
 }
 
-// Resume is Apply for a server that a restart left down. ErrServerChanged: one
-// runs there.
-func (r Restart) Resume(ctx context.Context, out io.Writer) error {
-	r.check, r.wake = r.down, nil
-	return r.Apply(ctx, out)
+// PlanRestart says how this server is restarted: with command (the value of
+// DBTASKS_RESTART_COMMAND) where there is one, else through whatever runs it.
+// Nothing is touched. ErrNoRestart where there is no way, as a *ManualRestart
+// where it is known what a person can type.
+func PlanRestart(s Subject, command string) (Restart, error) {
+	r, err := planWay(s)
+	if command == "" {
+		return r, err
+	}
+	// The way that would have been taken is still what brings the server up
+	// where the user's command leaves it down.
+	users := Restart{Way: WayCommand, Evidence: "DBTASKS_RESTART_COMMAND", Run: usersCommand(command), Typed: masked(command), Subject: s, Log: r.Log, showLog: r.showLog, keeper: r.keeper}
+	if err == nil {
+		users.Back, users.Instead = r.Back, r.Typed
+	} else if manual := IsManual(err); manual != nil {
+		users.Instead = manual.Command
+	}
+	if err := users.Run.permitted(); err != nil {
+		return Restart{}, err
+	}
+	return users, nil
+}
+
+func planWay(s Subject) (Restart, error) {
+	if s.PID == 0 && s.Container == nil {
+		return Restart{}, fmt.Errorf("%w: its process is not known", ErrNoRestart)
+	}
+	for _, w := range ways {
+		f, ok, err := w.told(s)
+		if err != nil {
+			return Restart{}, err
+		}
+		if ok {
+			return w.plan(s, f), nil
+		}
+	}
+	return Restart{}, fmt.Errorf("%w: no pg_ctl was found for process %d", ErrNoRestart, s.PID)
+}
+
+// plan fills a row in with what its detector found.
+func (w way) plan(s Subject, f found) Restart {
+	shown := f
+	if f.shown != "" {
+		shown.name = f.shown
+	}
+	command := func(words []string) Command {
+		c := Command{Argv: append(slices.Clone(f.client), f.named(words)...), Dir: f.dir, Env: f.env, As: f.as(), account: f.account}
+		if f.shown != "" {
+			c.line = shellLine(append(slices.Clone(f.client), shown.named(words)...))
+		}
+		return c
+	}
+	r := Restart{Way: w.name, Evidence: f.evidence, Run: command(w.restart), Typed: f.typed, Log: f.log, Notes: f.notes, Subject: s, keeper: f.keeper}
+	for _, words := range w.back {
+		r.Back = append(r.Back, command(words))
+	}
+	if r.Typed == "" {
+		client := f.client
+		if len(client) > 1 && client[0] == "sudo" && client[1] == "-n" {
+			client = append([]string{"sudo"}, client[2:]...) // a person may be asked for the password
+		}
+		r.Typed = shellLine(append(slices.Clone(client), shown.named(w.restart)...))
+		if f.dir != "" && w.folder {
+			r.Typed = "cd " + shellWord(f.dir) + " && " + r.Typed
+		}
+	}
+	if r.Log == "" && len(w.log) > 0 {
+		r.showLog = Command{Argv: append(f.logClient(w), shown.named(w.log)...), Dir: f.dir, Env: f.env, account: f.account}
+		r.Log = shellLine(r.showLog.Argv)
+	}
+	return r
+}
+
+// Same tells whether the server is still the one that was looked at. Its error
+// is ErrServerChanged.
+func (r Restart) Same() error {
+	s := r.Subject
+	if s.PID != 0 && hostops.Gone(s.Identity) {
+		return fmt.Errorf("%w: process %d is gone", ErrServerChanged, s.PID)
+	}
+	if s.Files != nil {
+		return stillThere(*s.Files)
+	}
+	return nil
+}
+
+// shellLine is a command as it can be pasted into a shell.
+func shellLine(argv []string) string {
+	words := make([]string, len(argv))
+	for i, arg := range argv {
+		words[i] = shellWord(arg)
+	}
+	return masked(strings.Join(words, " "))
+}
+
+// shellWord is one word as a shell reads it, fit for a terminal.
+func shellWord(word string) string { return plain.Word(word) }
+
+// errManual makes the error for a way whose address, name or right is missing.
+func errManual(why, command string) error {
+	return &ManualRestart{Why: why, Command: command}
+}
+
+// IsManual is the ManualRestart in an error, nil where there is none.
+func IsManual(err error) *ManualRestart {
+	var manual *ManualRestart
+	if errors.As(err, &manual) {
+		return manual
+	}
+	return nil
 }

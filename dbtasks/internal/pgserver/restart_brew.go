@@ -13,35 +13,34 @@ import (
 // (https://docs.brew.sh/Installation).
 var inCellar = lazyregexp.New(`^(/opt/homebrew|/usr/local)/Cellar/(postgresql(?:@[0-9.]+)?)/`)
 
-// planBrew restarts the service of the formula that the executable belongs to,
+// toldBrew tells the service of the formula that the executable belongs to,
 // when launchd has that service and the data directory is the service's: the
 // same program may be run by hand on another folder.
-func planBrew(pm Postmaster, s surroundings) (Restart, bool, error) {
+func toldBrew(s Subject) (found, bool, error) {
 	home, _ := os.UserHomeDir()
-	return brewPlan(pm, s.exe, []string{filepath.Join(home, "Library", "LaunchAgents"), "/Library/LaunchDaemons"})
+	return brewIn(s, []string{filepath.Join(home, "Library", "LaunchAgents"), "/Library/LaunchDaemons"})
 }
 
-func brewPlan(pm Postmaster, exe string, agents []string) (Restart, bool, error) {
-	m := inCellar().FindStringSubmatch(exe)
+func brewIn(s Subject, agents []string) (found, bool, error) {
+	m := inCellar().FindStringSubmatch(s.Exe)
 	if m == nil {
-		return Restart{}, false, nil
+		return found{}, false, nil
 	}
 	prefix, formula := m[1], m[2]
-	if pm.DataDir != prefix+"/var/"+formula && pm.DataDir != prefix+"/var/postgres" {
-		return Restart{}, false, nil
+	if s.DataDir != prefix+"/var/"+formula && s.DataDir != prefix+"/var/postgres" {
+		return found{}, false, nil
 	}
 	for _, dir := range agents {
 		plist := filepath.Join(dir, "homebrew.mxcl."+formula+".plist")
 		if !exists(plist) {
 			continue
 		}
-		argv := []string{prefix + "/bin/brew", "services", "restart", formula}
+		f := found{client: []string{prefix + "/bin/brew"}, name: formula, evidence: fmt.Sprintf("its executable is %s's, and launchd has %s", formula, plist)}
 		if strings.HasPrefix(dir, "/Library") && os.Geteuid() != 0 {
-			return Restart{}, false, &ManualRestart{Why: "its Homebrew service is root's", Command: "sudo " + strings.Join(argv, " ")}
+			return found{}, false, errManual("its Homebrew service is root's", shellLine(append([]string{"sudo"}, f.client[0], "services", "restart", formula)))
 		}
-		r := planProgram(RestartByBrew, argv, fmt.Sprintf("its executable is %s's, and launchd has %s", formula, plist))
-		r.Log = prefix + "/var/log/" + formula + ".log" // the formula's service block says so
-		return r, true, nil
+		f.log = prefix + "/var/log/" + formula + ".log" // the formula's service block says so
+		return f, true, nil
 	}
-	return Restart{}, false, nil
+	return found{}, false, nil
 }

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,13 +22,17 @@ type Container struct {
 	Image   string
 	Project string // of Compose; "" when it is not Compose's
 	Service string
-	Port    int // inside the container
+	Compose string // Compose's files, separated by commas
+	Port    int    // inside the container
 
 	hostPIDs bool // it sees processes that are not its own
 }
 
 // String names it for people.
 func (c Container) String() string {
+	if c.Image == "" {
+		return "container " + c.Name
+	}
 	if c.Service != "" {
 		return fmt.Sprintf("container %s (%s, service %s of Compose project %s)", c.Name, c.Image, c.Service, c.Project)
 	}
@@ -143,7 +146,8 @@ func publishing(text string, port int) ([]Container, error) {
 				if b.HostPort != strconv.Itoa(port) {
 					continue
 				}
-				c := Container{ID: one.ID, Name: strings.TrimPrefix(one.Name, "/"), Image: one.Config.Image, Project: one.Config.Labels["com.docker.compose.project"], Service: one.Config.Labels["com.docker.compose.service"]}
+				c := Container{ID: one.ID, Name: strings.TrimPrefix(one.Name, "/"), Image: one.Config.Image, Project: one.Config.Labels["com.docker.compose.project"], Service: one.Config.Labels["com.docker.compose.service"],
+					Compose: one.Config.Labels["com.docker.compose.project.config_files"]}
 				c.Port, _ = strconv.Atoi(number)
 				c.hostPIDs = one.HostConfig.PidMode != "" && one.HostConfig.PidMode != "private"
 				if !slices.Contains(list, c) { // IPv4 and IPv6 are two bindings
@@ -159,27 +163,44 @@ func publishing(text string, port int) ([]Container, error) {
 // it uses SIGKILL, in seconds; its own 10 are too few for a checkpoint.
 const containerPatience = "60"
 
-// PlanContainerRestart restarts the container itself, which keeps its data and
-// its settings; through its ID, so that it is the very one that was looked at.
-func PlanContainerRestart(c Container) Restart {
-	r := planProgram(RestartByContainer, []string{c.Engine, "restart", "-t", containerPatience, c.ID}, fmt.Sprintf("%s publishes the port", c))
-	r.line = strings.Join([]string{c.Engine, "restart", "-t", containerPatience, c.Name}, " ")
-	r.typed = r.line
-	r.Log = strings.Join([]string{c.Engine, "logs", "--tail", "50", c.Name}, " ")
-	return r
-}
-
 // inEngine is a container's cgroup: /docker/ID, docker-ID.scope,
 // libpod-ID.scope, also below kubepods.
 var inEngine = lazyregexp.New(`(docker|libpod)(?:-payload)?[-/]([0-9a-f]{64})`)
 
-// planContainer restarts the container of a server that is seen from outside:
-// one on the host's network has no forwarder. Not when we are in it ourselves.
-func planContainer(_ Postmaster, s surroundings) (Restart, bool, error) {
-	return containerPlan(s.cgroup, cgroupOf(selfPID))
+// toldContainer restarts the container itself, which keeps its data and its
+// settings; through its ID, so that it is the very one that was looked at. One
+// that was not handed over is told by the server's cgroup. Not when we are in
+// it ourselves.
+func toldContainer(s Subject) (found, bool, error) {
+	c := s.Container
+	if c == nil {
+		c = containerIn(s.Cgroup, cgroupOf(selfPID))
+	}
+	if c == nil {
+		return found{}, false, nil
+	}
+	if c.Name == "" {
+		c.Name = c.ID[:min(12, len(c.ID))]
+	}
+	typed := shellLine([]string{c.Engine, "restart", "-t", containerPatience, c.Name})
+	if _, err := exec.LookPath(c.Engine); err != nil {
+		return found{}, false, errManual("it runs in a container, and there is no "+c.Engine+" here", typed)
+	}
+	state := Command{Argv: []string{c.Engine, "inspect", "-f", "{{.Id}} {{.State.Pid}} {{.State.Running}} {{.State.StartedAt}}", c.ID}}
+	text, err := state.output()
+	if err != nil {
+		return found{}, false, errManual(fmt.Sprintf("it runs in %s, and %s does not answer for it (%s)", c, c.Engine, firstLine(err)), typed)
+	}
+	f := found{client: []string{c.Engine}, name: c.ID, shown: c.Name, evidence: fmt.Sprintf("it runs in %s", c)}
+	f.keeper = keeperOf{words: c.Engine, list: state, parse: parseState, name: c.ID}
+	if list := parseState(text); len(list) == 1 {
+		f.keeper.started = list[0].started
+	}
+	return f, true, nil
 }
 
-func containerPlan(cgroup, ours string) (Restart, bool, error) {
+// containerIn is the container of a cgroup; nil where it is none, or ours.
+func containerIn(cgroup, ours string) *Container {
 	for _, p := range cgroupPaths(cgroup) {
 		m := inEngine().FindStringSubmatch(p)
 		if m == nil || strings.Contains(ours, m[2]) {
@@ -189,10 +210,22 @@ func containerPlan(cgroup, ours string) (Restart, bool, error) {
 		if m[1] == "libpod" {
 			engine = "podman"
 		}
-		if _, err := exec.LookPath(engine); err != nil {
-			return Restart{}, false, &ManualRestart{Why: "it runs in a container, and there is no " + engine + " here", Command: engine + " restart -t " + containerPatience + " " + m[2][:12]}
-		}
-		return planProgram(RestartByContainer, []string{engine, "restart", "-t", containerPatience, m[2]}, "its cgroup is "+path.Base(p)), true, nil
+		return &Container{Engine: engine, ID: m[2]}
 	}
-	return Restart{}, false, nil
+	return nil
+}
+
+// parseState reads `ID PID RUNNING STARTED-AT`; the time may have spaces.
+func parseState(text string) []running {
+	fields := strings.Fields(text)
+	if len(fields) < 4 {
+		return nil
+	}
+	one := running{name: fields[0], started: strings.Join(fields[3:], " ")}
+	if one.pid, _ = strconv.Atoi(fields[1]); fields[2] != "true" {
+		one.pid = 0
+	} else if one.pid == 0 {
+		one.pid = -1 // it runs in a virtual machine
+	}
+	return []running{one}
 }

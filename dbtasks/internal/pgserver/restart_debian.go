@@ -1,55 +1,49 @@
 package pgserver
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 )
 
-// planCluster restarts a cluster of Debian's postgresql-common through its own
-// wrapper, which keeps the settings in /etc apart from the data:
-// pg_ctlcluster(1). It tells the cluster by the settings file on the server's
-// command line, ROOT/VERSION/NAME/postgresql.conf.
-func planCluster(pm Postmaster, s surroundings) (Restart, bool, error) {
+// toldCluster tells a cluster of Debian's postgresql-common that runs outside
+// systemd (WSL, a dev container): its own wrapper keeps the settings in /etc
+// apart from the data, pg_ctlcluster(1). The cluster is the one whose settings
+// file stands on the server's command line, ROOT/VERSION/NAME/postgresql.conf,
+// which everybody may read.
+func toldCluster(s Subject) (found, bool, error) {
 	root := os.Getenv("PG_CLUSTER_CONF_ROOT")
 	if root == "" {
 		root = "/etc/postgresql"
 	}
-	file := settingsFile(s.args)
+	file := settingsFile(s.Args)
 	version, name, ok := clusterOf(root, file)
-	if !ok || pm.DataDir == "" {
-		return Restart{}, false, nil
+	if !ok || s.DataDir == "" {
+		return found{}, false, nil
 	}
 	program, err := exec.LookPath("pg_ctlcluster")
 	if err != nil {
-		return Restart{}, false, nil
+		return found{}, false, nil
 	}
-	owner, err := ownerOf(pm.DataDir)
+	a, err := s.trusts(program)
 	if err != nil {
-		return Restart{}, false, fmt.Errorf("%w: %w", ErrNoRestart, err)
+		return found{}, false, err
 	}
+	f := found{client: []string{program}, name: name, words: map[string][]string{"VERSION": {version}}, account: a, evidence: "it was started with " + file + ", and nothing supervises it", log: serverLog(s)}
 	argv := []string{program, version, name, "restart", "-m", "fast"}
-	if !owner.usable() {
-		return Restart{}, false, &ManualRestart{Why: "only " + owner.name + ", who runs the server, may (or root)", Command: "sudo " + strings.Join(argv, " ")}
+	f.typed = shellLine(argv) // as root it changes to the owner by itself
+	if !a.usable() {
+		answer := sudoMay(argv)
+		if !answer.may {
+			return found{}, false, answer.manual("only "+a.name+", who runs the server, may (or root)", argv...)
+		}
+		f.typed = sudoTyped(0, f.typed)
+		f.account, f.client = account{}, append([]string{"sudo", "-n"}, f.client...)
+		return f, true, nil
 	}
-	r := planProgram(RestartByCluster, argv, "it was started with "+file)
-	if os.Geteuid() == 0 {
-		r.line = "as " + owner.name + ": " + r.line
-		r.typed = strings.Join(argv, " ") // as root it changes to the owner by itself
-	}
-	r.Log = stderrFile(pm.PID)
-	prepare := r.prepare
-	r.prepare = func() *exec.Cmd {
-		cmd := prepare()
-		cmd.SysProcAttr = owner.attr()
-		setDetached(cmd)
-		cmd.Dir = pm.DataDir
-		cmd.Env = serverEnviron("PG_CLUSTER_CONF_ROOT=" + root)
-		return cmd
-	}
-	return r, true, nil
+	f.dir, f.env = s.DataDir, append(restartEnviron(s), "PG_CLUSTER_CONF_ROOT="+root)
+	return f, true, nil
 }
 
 // settingsFile is the value of config_file on a postmaster's command line.

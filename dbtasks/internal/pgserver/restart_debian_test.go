@@ -60,8 +60,8 @@ func TestAFrozenDebianClusterIsRestartedByItsWrapper(t *testing.T) {
 	t.Cleanup(func() { asPostgres("pg_ctlcluster", version, name, "stop", "-m", "immediate") })
 
 	before := clusterPostmaster(t, data)
-	plan, err := pgserver.PlanRestart(&before, "")
-	if err != nil || plan.Kind != pgserver.RestartByCluster || !strings.HasSuffix(plan.Describe(), "/pg_ctlcluster "+version+" "+name+" restart -m fast") || !strings.HasPrefix(plan.Describe(), "as postgres: ") {
+	plan, err := pgserver.PlanRestart(subject(t, before.PID), "")
+	if err != nil || plan.Way != pgserver.WayCluster || !strings.HasSuffix(plan.Describe(), "/pg_ctlcluster "+version+" "+name+" restart -m fast") || !strings.HasPrefix(plan.Describe(), "as postgres: ") {
 		t.Fatalf("%v, %v", plan, err)
 	}
 	if err := syscall.Kill(before.PID, syscall.SIGSTOP); err != nil {

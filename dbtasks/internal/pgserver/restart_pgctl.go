@@ -2,8 +2,6 @@ package pgserver
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -13,47 +11,44 @@ import (
 // start, in seconds; a server that replays its log may need it.
 const pgCtlTimeout = 30
 
-// planPgCtl restarts in fast mode: smart waits for idle clients for ever,
-// immediate loses the clean shutdown. pg_ctl takes the options that the server
-// was started with from postmaster.opts
-// (https://www.postgresql.org/docs/current/app-pg-ctl.html).
-func planPgCtl(pm Postmaster, s surroundings) (Restart, bool, error) {
-	if pm.Bin == "" || pm.DataDir == "" {
-		return Restart{}, false, nil
+// toldPgCtl fits every server that nothing supervises. It restarts in fast
+// mode: smart waits for idle clients for ever, immediate loses the clean
+// shutdown. pg_ctl takes the options that the server was started with from
+// postmaster.opts (https://www.postgresql.org/docs/current/app-pg-ctl.html).
+func toldPgCtl(s Subject) (found, bool, error) {
+	if s.Files == nil && s.DataDir != "" && s.UID >= 0 && !accountOf(uint32(s.UID)).usable() {
+		who := accountOf(uint32(s.UID)).name
+		return found{}, false, errManual("only "+who+", who runs the server, may (or root)", sudoTyped(s.UID, shellLine([]string{"pg_ctl", "restart", "-m", "fast", "-D", s.DataDir})))
 	}
-	owner, err := ownerOf(pm.DataDir)
+	if s.Files == nil || s.Files.Bin == "" {
+		return found{}, false, nil
+	}
+	pm := *s.Files
+	pgCtl := program(pm.Bin, "pg_ctl")
+	a, err := s.trusts(pgCtl)
 	if err != nil {
-		return Restart{}, false, fmt.Errorf("%w: %w", ErrNoRestart, err)
+		return found{}, false, err
 	}
-	if !owner.usable() {
-		return Restart{}, false, fmt.Errorf("%w: only %s, who runs the server, may (or root)", ErrNoRestart, owner.name)
+	if !a.usable() {
+		return found{}, false, errManual("only "+a.name+", who runs the server, may (or root)", sudoTyped(s.UID, shellLine([]string{pgCtl, "restart", "-m", "fast", "-D", pm.DataDir})))
 	}
 	dir, err := startFolder(pm.DataDir)
 	if err != nil {
-		return Restart{}, false, err
+		return found{}, false, err
 	}
-	args := []string{program(pm.Bin, "pg_ctl"), "restart", "-D", pm.DataDir, "-m", "fast", "-w", "-s", "-t", strconv.Itoa(pgCtlTimeout), "-l", restartLog(pm)}
-	line := strings.Join(args, " ")
-	if os.Geteuid() == 0 {
-		line = "as " + owner.name + ": " + line
+	f := found{evidence: "nothing supervises it", client: []string{pgCtl}, account: a, dir: dir, env: restartEnviron(s), log: restartLog(pm)}
+	f.words = map[string][]string{"OPTIONS": {"-D", pm.DataDir, "-w", "-s", "-t", strconv.Itoa(pgCtlTimeout), "-l", f.log}}
+	if a.switched {
+		f.typed = "sudo -u " + shellWord(a.name) + " " + shellLine(append([]string{pgCtl, "restart", "-m", "fast"}, f.words["OPTIONS"]...))
 	}
-	evidence := "nothing supervises it"
-	if strings.Contains(s.exe, "/Postgres.app/") {
-		evidence = "its executable is Postgres.app's"
+	switch {
+	case strings.Contains(s.Exe, "/Postgres.app/"):
+		f.evidence = "its executable is Postgres.app's"
+	case len(s.Parents) > 0 && s.Parents[0].typedIn():
+		f.evidence = fmt.Sprintf("somebody started it in the terminal %s", s.Parents[0].Terminal)
+		f.notes = []string{fmt.Sprintf("It comes back in the background, not in the terminal %s; its messages go to %s.", s.Parents[0].Terminal, f.log)}
 	}
-	return Restart{
-		Kind: RestartByPgCtl, Evidence: evidence, Log: restartLog(pm), line: line, limit: restartDeadline, finishes: true,
-		ready: func() bool { return takesLogins(pm) },
-		prepare: func() *exec.Cmd {
-			cmd := exec.Command(args[0], args[1:]...)
-			cmd.SysProcAttr = owner.attr()
-			setDetached(cmd)
-			cmd.Dir = dir
-			// The port may have come from the environment that it was started in.
-			cmd.Env = serverEnviron("PGPORT=" + strconv.Itoa(pm.Port))
-			return cmd
-		},
-	}, true, nil
+	return f, true, nil
 }
 
 // takesLogins tells whether another postmaster took pm's place and is ready, by
@@ -69,14 +64,6 @@ func stillThere(pm Postmaster) error {
 	file, err := readPIDFile(pm.DataDir)
 	if err != nil || file.pid != pm.PID || !file.started.Equal(pm.Started) {
 		return fmt.Errorf("%w: %s is no longer process %d's", ErrServerChanged, pm.DataDir, pm.PID)
-	}
-	return nil
-}
-
-// isDown: pg_ctl starts what does not run, by postmaster.opts as well.
-func isDown(pm Postmaster) error {
-	if file, err := readPIDFile(pm.DataDir); err == nil && worksIn(file.pid, pm.DataDir) {
-		return fmt.Errorf("%w: process %d runs on %s", ErrServerChanged, file.pid, pm.DataDir)
 	}
 	return nil
 }

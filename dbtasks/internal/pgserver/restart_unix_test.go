@@ -24,6 +24,16 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 )
 
+// subject looks at a postmaster of the test's own.
+func subject(t *testing.T, pid int) pgserver.Subject {
+	t.Helper()
+	s, err := pgserver.SubjectOf(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // awaitLogin fails the test when the superuser is not let in.
 func awaitLogin(t *testing.T, url string) {
 	t.Helper()
@@ -51,8 +61,8 @@ func TestARestartedDisposableServerIsStillItsKeepers(t *testing.T) {
 	if before.PID != s.PID || before.Port != s.Port || before.SocketDir != s.SocketDir || before.Account != s.Account || before.Bin != pgtest.Binaries(t).Dir || time.Since(before.Started) > time.Minute {
 		t.Errorf("%+v", before)
 	}
-	plan, err := pgserver.PlanRestart(&before, "")
-	if err != nil || plan.Kind != pgserver.RestartByPgCtl || !strings.Contains(plan.Describe(), "-m fast") {
+	plan, err := pgserver.PlanRestart(subject(t, before.PID), "")
+	if err != nil || plan.Way != pgserver.WayPgCtl || !strings.Contains(plan.Describe(), "-m fast") {
 		t.Fatalf("%v, %v", plan, err)
 	}
 	held := s.Admin("postgres") // fast mode does not wait for it
@@ -112,30 +122,28 @@ func TestARestartKeepsTheOptionsOfTheStart(t *testing.T) {
 			for _, arg := range start.args {
 				args = append(args, strings.ReplaceAll(arg, "%port%", port))
 			}
-			cmd := exec.Command(filepath.Join(pgtest.Binaries(t).Dir, "postgres"), args...)
+			// The shell ends at once, as that of a closed terminal: process 1 has it then.
+			cmd := exec.Command("sh", append([]string{"-c", `"$0" "$@" </dev/null >/dev/null 2>&1 &`, filepath.Join(pgtest.Binaries(t).Dir, "postgres")}, args...)...)
 			cmd.Dir, cmd.SysProcAttr = filepath.Dir(s.DataDir), as
 			cmd.Env = append(os.Environ(), "LC_ALL=C")
 			for _, entry := range start.env {
 				cmd.Env = append(cmd.Env, strings.ReplaceAll(entry, "%port%", port))
 			}
-			if err := cmd.Start(); err != nil {
+			if err := cmd.Run(); err != nil {
 				t.Fatal(err)
 			}
-			ended := make(chan struct{})
-			go func() { _ = cmd.Wait(); close(ended) }()
 			awaitLogin(t, s.AdminURL("postgres"))
-			pm, err := pgserver.Inspect(cmd.Process.Pid, cmd.Path, cmd.Args, s.DataDir)
+			pm, err := s.Postmaster()
 			if err != nil {
 				t.Fatal(err)
 			}
-			plan, err := pgserver.PlanRestart(&pm, "")
+			plan, err := pgserver.PlanRestart(subject(t, pm.PID), "")
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := plan.Apply(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
-			<-ended
 			awaitLogin(t, s.AdminURL("postgres"))
 			var mem string
 			if err := s.Admin("postgres").QueryRow(t.Context(), "SHOW work_mem").Scan(&mem); err != nil || mem != "5MB" {
@@ -169,8 +177,8 @@ func stopByHand(t *testing.T, s *pgtest.Server) *syscall.SysProcAttr {
 
 func TestTheUsersCommandIsRunThroughTheShellAndItsServerDoesNotHoldUsUp(t *testing.T) {
 	t.Parallel()
-	plan, err := pgserver.PlanRestart(nil, `cat; sleep 60 & echo "restarted by $!"`)
-	if err != nil || plan.Kind != pgserver.RestartByCommand {
+	plan, err := pgserver.PlanRestart(pgserver.Subject{}, `cat; sleep 60 & echo "restarted by $!"`)
+	if err != nil || plan.Way != pgserver.WayCommand {
 		t.Fatalf("%v, %v", plan, err)
 	}
 	var out lockedBuffer
@@ -191,7 +199,7 @@ func TestTheUsersCommandIsRunThroughTheShellAndItsServerDoesNotHoldUsUp(t *testi
 
 func TestAFailedCommandIsAnErrorWithItsExitCodeAndItsLastWords(t *testing.T) {
 	t.Parallel()
-	plan, err := pgserver.PlanRestart(nil, "PGPASSWORD=s3cret; echo one; echo 'no such service' >&2; exit 3")
+	plan, err := pgserver.PlanRestart(pgserver.Subject{}, "PGPASSWORD=s3cret; echo one; echo 'no such service' >&2; exit 3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +220,7 @@ func TestTheUsersCommandAndWhatItStartedEndWithTheContext(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			plan, err := pgserver.PlanRestart(nil, command)
+			plan, err := pgserver.PlanRestart(pgserver.Subject{}, command)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -247,10 +255,7 @@ func TestTheUsersCommandAndWhatItStartedEndWithTheContext(t *testing.T) {
 
 func TestWithoutACommandAndWithoutAProcessThereIsNoWay(t *testing.T) {
 	t.Parallel()
-	if _, err := pgserver.PlanRestart(nil, ""); !errors.Is(err, pgserver.ErrNoRestart) {
-		t.Error(err)
-	}
-	if _, err := pgserver.PlanRestart(&pgserver.Postmaster{PID: 1, DataDir: t.TempDir()}, ""); !errors.Is(err, pgserver.ErrNoRestart) {
+	if _, err := pgserver.PlanRestart(pgserver.Subject{}, ""); !errors.Is(err, pgserver.ErrNoRestart) {
 		t.Error(err)
 	}
 }

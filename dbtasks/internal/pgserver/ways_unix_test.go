@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -41,6 +40,7 @@ func TestADockerContainerIsRestartedByItsID(t *testing.T) {
 'ps -q --no-trunc') printf '%s\n' ` + first + ` ` + second + ` ;;
 'inspect ` + first + ` ` + second + `') cat '` + text + `' ;;
 'restart -t 60 ` + first + `') echo ` + first + ` | tee "$(dirname "$0")/restarted" ;;
+"inspect -f {{.Id}} {{.State.Pid}} {{.State.Running}} {{.State.StartedAt}} ` + first + `") echo ` + first + ` 0 true "started-$(cat "$(dirname "$0")/restarted" 2>/dev/null)" ;;
 *) echo "unknown command: $*" >&2; exit 64 ;;
 esac`,
 		"podman": `echo "podman was asked" >&2; exit 64`,
@@ -49,9 +49,9 @@ esac`,
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := PlanContainerRestart(c)
-	if r.Kind != RestartByContainer || r.Describe() != "docker restart -t 60 shop-db-1" || !strings.Contains(r.Evidence, "service db of Compose project shop") {
-		t.Errorf("%s; %s", r, r.Evidence)
+	r, err := PlanRestart(Subject{Container: &c}, "")
+	if err != nil || r.Way != WayContainer || r.Describe() != "docker restart -t 60 shop-db-1" || !strings.Contains(r.Evidence, "service db of Compose project shop") {
+		t.Fatalf("%s; %s, %v", r, r.Evidence, err)
 	}
 	if err := r.Apply(t.Context(), nil); err != nil {
 		t.Fatal(err)
@@ -69,43 +69,11 @@ esac`,
 	}
 }
 
-func TestASystemdUnitIsRestartedWithTheRightsThatThereAre(t *testing.T) {
-	systemctl := `case "$*" in
-'show -p MainPID --value postgresql@15-main.service') echo 4711 ;;
-'--user show -p MainPID --value pg.service') echo 4711 ;;
-*) echo "unknown: $*" >&2; exit 64 ;;
-esac`
-	fakePrograms(t, map[string]string{"systemctl": systemctl, "sudo": `[ "$*" = '-n -l systemctl restart postgresql@15-main.service' ]`})
-	system := surroundings{cgroup: "0::/system.slice/system-postgresql.slice/postgresql@15-main.service\n"}
-	want := "sudo -n systemctl restart postgresql@15-main.service"
-	if os.Geteuid() == 0 {
-		want = "systemctl restart postgresql@15-main.service"
-	}
-	if r, ok, err := planSystemd(Postmaster{PID: 4711}, system); !ok || err != nil || r.Describe() != want {
-		t.Errorf("%v %v %v", r, ok, err)
-	}
-	if r, ok, err := planSystemd(Postmaster{PID: 4712}, system); ok || err != nil {
-		t.Errorf("not the unit's main process: %v %v", r, err)
-	}
-	own := surroundings{cgroup: "0::/user.slice/user-1000.slice/user@1000.service/app.slice/pg.service\n"}
-	if r, ok, err := planSystemd(Postmaster{PID: 4711}, own); !ok || err != nil || r.Describe() != "systemctl --user restart pg.service" {
-		t.Errorf("%v %v %v", r, ok, err)
-	}
-	if os.Geteuid() == 0 {
-		return
-	}
-	fakePrograms(t, map[string]string{"sudo": `echo "sudo: a password is required" >&2; exit 1`})
-	var manual *ManualRestart
-	if _, _, err := planSystemd(Postmaster{PID: 4711}, system); !errors.As(err, &manual) || manual.Command != "sudo systemctl restart postgresql@15-main.service" {
-		t.Errorf("%v", err)
-	}
-}
-
 func TestAParentProcessIsSeen(t *testing.T) {
 	t.Parallel()
-	s := surroundingsOf(os.Getpid())
-	if s.exe == "" || len(s.args) == 0 {
-		t.Errorf("%+v", s)
+	s, err := SubjectOf(os.Getpid())
+	if !errors.Is(err, ErrNoPostmaster) && !errors.Is(err, ErrNotReadable) || s.Exe == "" || len(s.Args) == 0 {
+		t.Errorf("%+v, %v", s, err)
 	}
 	cmd := exec.Command("sh", "-c", `read line; echo "$line"`)
 	cmd.Env = append(os.Environ(), "PC_PROC_NAME=pg")
@@ -117,26 +85,26 @@ func TestAParentProcessIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = in.Close(); _ = cmd.Wait() }()
-	child := surroundingsOf(cmd.Process.Pid)
-	if len(child.parents) == 0 || strings.Join(child.parents[0].args, " ") != strings.Join(s.args, " ") || child.variable("PC_PROC_NAME") != "pg" {
-		t.Errorf("parents of %s: %+v", strconv.Itoa(cmd.Process.Pid), child.parents)
+	child, _ := SubjectOf(cmd.Process.Pid)
+	if len(child.Parents) == 0 || child.Parents[0].PID != os.Getpid() || child.variable("PC_PROC_NAME") != "pg" || !child.below(os.Getpid()) || child.below(0) {
+		t.Errorf("parents of %d: %+v", cmd.Process.Pid, child.Parents)
 	}
 }
 
-func TestAContainerSeenByItsCgroupIsRestartedUnlessItIsOurs(t *testing.T) {
-	fakePrograms(t, map[string]string{"docker": "exit 1", "podman": "exit 1"})
+func TestAContainerSeenByItsCgroupIsToldUnlessItIsOurs(t *testing.T) {
+	t.Parallel()
 	id := "4c01db0b339c4f1a2d0b7a5f6a8f0d2a6f1f1e7a9c3b5d7e9f0a1b2c3d4e5f60"
 	for text, want := range map[string]string{
-		"0::/system.slice/docker-" + id + ".scope\n": "docker restart -t 60 " + id,
-		"9:cpu:/docker/" + id + "\n":                 "docker restart -t 60 " + id,
-		"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + id + ".scope/container\n": "podman restart -t 60 " + id,
+		"0::/system.slice/docker-" + id + ".scope\n": "docker",
+		"9:cpu:/docker/" + id + "\n":                 "docker",
+		"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + id + ".scope/container\n": "podman",
 		"0::/system.slice/postgresql.service\n":                                                           "",
 	} {
-		r, ok, err := containerPlan(text, "0::/\n")
-		if err != nil || ok != (want != "") || r.Describe() != want {
-			t.Errorf("%q: %v %v %v", text, r, ok, err)
+		c := containerIn(text, "0::/\n")
+		if (c != nil) != (want != "") || c != nil && (c.Engine != want || c.ID != id) {
+			t.Errorf("%q: %+v", text, c)
 		}
-		if _, ok, _ := containerPlan(text, text); ok {
+		if containerIn(text, text) != nil {
 			t.Errorf("%q: from within the container itself", text)
 		}
 	}
