@@ -10,6 +10,9 @@ import (
 // and end all of it together: none of them restarts one process.
 var oneForAll = []string{"hivemind", "foreman", "honcho", "concurrently", "conc", "npm-run-all", "npm-run-all2", "run-p", "wireit", "turbo", "mprocs"}
 
+// procfilePrograms take the names of files and processes, and no secrets.
+var procfilePrograms = []string{"hivemind", "foreman", "honcho"}
+
 // toldUnknown refuses a server whose parent is neither a known supervisor nor
 // one that adopted it: what started it may start it again, or take its end for
 // the end of everything. The shell of a terminal does neither.
@@ -35,6 +38,9 @@ func toldUnknown(s Subject) (found, bool, error) {
 		}
 	}
 	command := who.Command() // without what may be a secret
+	if slices.Contains(procfilePrograms, who.program()) {
+		command = shellLine(who.Args)
+	}
 	if who.Dir != "" {
 		command = "cd " + shellWord(who.Dir) + " && " + command
 	}

@@ -119,16 +119,16 @@ func TestWhoseParentIsNeitherASupervisorNorAdoptedItIsNotRestartedBehindThatOnes
 		s      Subject
 		manual string // "": pg_ctl's turn
 	}{
-		{under("", "/bin/sh -c postgres", "node /home/me/shop/node_modules/.bin/concurrently postgres", "-bash"), "kill -INT 898, and when it is gone: cd /home/me/shop && node /home/me/shop/node_modules/.bin/concurrently postgres"},
+		{under("", "/bin/sh -c postgres", "node /home/me/shop/node_modules/.bin/concurrently postgres", "-bash"), "kill -INT 898, and when it is gone: cd /home/me/shop && node concurrently …"},
 		{under("", "hivemind Procfile.dev", "-bash"), "kill -INT 899, and when it is gone: cd /home/me/shop && hivemind Procfile.dev"},
 		{under("", "goreman -p 9001 start"), "cd /home/me/shop && goreman -p 9001 run restart NAME"},
-		{under("", "bash ./start-db.sh"), "kill -INT 899, and when it is gone: cd /home/me/shop && bash ./start-db.sh"},
+		{under("", "bash ./start-db.sh"), "kill -INT 899, and when it is gone: cd /home/me/shop && bash start-db.sh"},
 		{under("PG_GRANDPARENT_PID=12", "/usr/libexec/some-subreaper"), ""},
 		{under("", "/lib/systemd/systemd --user"), ""},
 	} {
 		_, ok, err := toldUnknown(c.s)
 		if manual := IsManual(err); ok || (manual != nil) != (c.manual != "") || manual != nil && manual.Command != c.manual {
-			t.Errorf("%v: %v", c.s.Parents[0].Args, err)
+			t.Errorf("%v: %v, %+v", c.s.Parents[0].Args, err, manual)
 		}
 	}
 	typed := under("", "-bash")
