@@ -3,13 +3,13 @@ package runbook
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -46,8 +46,10 @@ func (r Route) Words() string {
 // access is a session to work with, and what is known of its server.
 type access struct {
 	conn    *pgx.Conn
-	server  pgops.Server
-	target  *Target // nil until somebody looked for the listener
+	server  pgops.Server   // what the session told
+	srv     *server.Server // the server itself; nil until somebody looked at the machine
+	proven  bool           // the session proved, or did not prove, srv to be this machine's
+	pin     *pgops.Pin     // the address that it was opened at
 	route   Route
 	freed   int  // backends that were sent SIGTERM to get in
 	pooled  bool // through a connection pooler: the next statement may run in another backend
@@ -56,12 +58,12 @@ type access struct {
 
 // how far open may go to get in.
 type openOptions struct {
-	caller string  // the target with its flags, for next commands
-	remote string  // -remote
-	harm   bool    // the caller ends sessions: the server must be permitted
-	signal bool    // the caller may free a slot by a signal (rung 3)
-	dry    bool    // plan only: no signal is sent
-	looked looking // a look that was begun beside the login; nil: none was
+	caller string           // the target with its flags, for next commands
+	remote string           // -remote
+	harm   bool             // the caller ends sessions: the server must be permitted
+	signal bool             // the caller may free a slot by a signal (rung 3)
+	dry    bool             // plan only: no signal is sent
+	looked *machine.Looking // a look that was begun beside the login; nil: none was
 }
 
 // open logs in by the first rung that works. Every rung is bounded by the
@@ -71,16 +73,9 @@ func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
 		return nil, err
 	}
 	url := deps.Pool.URL()
-	a, err := openURL(ctx, deps, nil)
+	a, err := openURL(ctx, deps)
 	if err != nil && pgops.CauseOf(err).NoSlot() {
-		if o.looked == nil {
-			o.looked = lookBeside(ctx)
-		}
-		var h host
-		refused := err
-		if h, err = o.looked(nil); err == nil {
-			a, err = openWithoutSlot(ctx, deps, h.sockets, o, refused)
-		}
+		a, err = openWithoutSlot(ctx, deps, o, err)
 	}
 	if plan := (*dryPlan)(nil); errors.As(err, &plan) {
 		return nil, err
@@ -99,42 +94,15 @@ func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
 // ladder has to be over within 10 s, against a frozen server too.
 const doorTimeout = 5 * time.Second
 
-// locate finds the listener, once, among sockets that were just read.
-func (a *access) locate(ctx context.Context, deps *Deps, sockets *hostops.Sockets) *Target {
-	if a.target == nil {
-		a.see(locateIn(ctx, sockets, deps.Pool.URL()))
-	}
-	return a.target
-}
-
-// see takes a target over, with what the session adds to it.
-func (a *access) see(t Target) {
-	t.prove(a.server)
-	t.behind = a.behind()
-	a.target = &t
-}
-
-// behind is the port of the server behind a pooler; 0 without one.
-func (a *access) behind() int {
-	switch {
-	case !a.pooled:
-		return 0
-	case a.server.ServerPort > 0:
-		return a.server.ServerPort
-	}
-	return a.server.Port
-}
-
-// openURL is the first rung: the pool's session. Where the target was located
-// before, the session may prove it to be local.
-func openURL(ctx context.Context, deps *Deps, target *Target) (*access, error) {
+// openURL is the first rung: the pool's session.
+func openURL(ctx context.Context, deps *Deps) (*access, error) {
 	ctx, cancel := context.WithTimeout(ctx, doorTimeout)
 	defer cancel()
 	c, err := deps.Pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	a := &access{conn: c.Conn(), target: target, route: RouteDatabaseURL, release: c.Release}
+	a := &access{conn: c.Conn(), pin: deps.Pool.Pin(), route: RouteDatabaseURL, release: c.Release}
 	if deps.Pool.URL().Origin.Variable == "DIRECT_URL" {
 		a.route = RouteDirectURL
 	}
@@ -143,9 +111,6 @@ func openURL(ctx context.Context, deps *Deps, target *Target) (*access, error) {
 		return nil, err
 	}
 	a.pooled = pgops.Pooled(a.conn, a.server)
-	if target != nil {
-		a.see(*target)
-	}
 	return a, nil
 }
 
@@ -180,49 +145,35 @@ func usableBy(url *settings.URL, s pgops.Server) int {
 // openWithoutSlot climbs the rest of the ladder after a login was refused for
 // want of a slot. Its error is the first refusal, which is what the user has
 // to know, with what was tried since.
-func openWithoutSlot(ctx context.Context, deps *Deps, sockets *hostops.Sockets, o openOptions, refused error) (*access, error) {
-	target := locateIn(ctx, sockets, deps.Pool.URL())
-	deps.progress("no slot at %s: %s", target.At(), firstWords(refused))
+func openWithoutSlot(ctx context.Context, deps *Deps, o openOptions, refused error) (*access, error) {
+	sc, err := sceneWithoutSession(ctx, deps)
+	if err != nil {
+		return nil, err
+	}
+	deps.progress("no slot at %s: %s", sc.srv, firstWords(refused))
 	cause := pgops.CauseOf(refused)
-	doors := reservedOf(deps, target)
+	doors := reservedOf(ctx, deps, sc)
 	if a := doors.enter(ctx, cause); a != nil {
 		deps.progress("got in %s", a.route.Words())
 		return a, nil
 	}
-	if o.signal && cause != pgops.CausePoolerLimit {
-		if _, err := target.permit(deps, o.caller, ""); err == nil {
-			a, why, err := bySignal(ctx, deps, doors, cause, o.dry)
-			if a != nil || err != nil {
-				return a, err
-			}
-			doors.tried = append(doors.tried, "tried "+why)
+	if o.signal && cause != pgops.CausePoolerLimit && sc.srv.Local {
+		a, why, err := bySignal(ctx, deps, doors, cause, o.dry)
+		if a != nil || err != nil {
+			return a, err
 		}
+		doors.tried = append(doors.tried, "tried "+why)
 	}
-	f := loginFailure(deps, deps.Pool.URL(), refused)
-	f.Details = append(f.Details, doors.tried...)
-	if l := target.Listener; cause == pgops.CausePoolerLimit || l != nil && l.Kind == hostops.Pooler {
-		f.Next = "set DIRECT_URL in .env to the server behind the pooler, then: " + deps.Command(o.caller)
-		nameHolders(ctx, deps, target.Port, f)
-		return nil, f
-	}
-	f.Next = "restart PostgreSQL your way, or ask whoever may: " + deps.Command("dev:recover -dry") + " shows what this tool could do"
-	if nameHolders(ctx, deps, target.Port, f) {
-		f.Next = deps.Command("dev:recover") // stops this project's processes, which gives their slots back
-	}
-	return nil, f
+	return nil, noWayIn(ctx, deps, sc, doors, o, refused)
 }
 
 // bySignal climbs the third rung, or, in a dry run, only says what it would
 // do: that is the *dryPlan. Where it can't, why says so.
 func bySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, dry bool) (a *access, why string, err error) {
-	target := doors.target
-	if dry && target.Listener != nil && target.Listener.Kind == hostops.Forwarder {
-		return nil, "the container from within: not in a dry run", nil
-	}
 	if dry {
-		list, _, why := idleBackends(ctx, deps, target, cause)
+		list, why := doors.sc.idleBackends(deps, cause)
 		if why == "" {
-			err = &dryPlan{target, list}
+			err = &dryPlan{doors.sc, list}
 		}
 		return nil, "SIGTERM to an idle backend: " + why, err
 	}
@@ -235,8 +186,8 @@ func bySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Caus
 // dryPlan is what a dry run finds when no slot is left: it signals nobody, so
 // it can't log in, and plans by the titles alone.
 type dryPlan struct {
-	target   Target
-	backends []idleBackend
+	sc       scene
+	backends []server.Backend
 }
 
 func (*dryPlan) Error() string { return "no slot is left; a dry run frees none" }
@@ -246,12 +197,4 @@ func firstWords(err error) string {
 		return words
 	}
 	return err.Error()
-}
-
-// errOtherServer: the session of a reserved slot turned out to be on another
-// server than the URL's.
-var errOtherServer = errors.New("this is not the server that DATABASE_URL names")
-
-func wrapTried(what string, err error) string {
-	return fmt.Sprintf("tried %s: %s", what, firstWords(err))
 }

@@ -10,7 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -35,7 +37,7 @@ type Bouncer struct {
 	Closed string `json:"console,omitempty"`
 
 	role    string
-	port    int
+	address pgops.Address
 	console pgops.PgBouncer
 }
 
@@ -44,7 +46,7 @@ const consoleTimeout = time.Second
 
 // poolerPossible tells whether DATABASE_URL may lead to a pooler, before
 // anything is asked: a setting says so, or its program listens there.
-func (h host) poolerPossible(ctx context.Context, deps *Deps) bool {
+func poolerPossible(ctx context.Context, deps *Deps, m *machine.Machine) bool {
 	url, err := deps.Config.Database()
 	if err != nil {
 		return false
@@ -52,37 +54,46 @@ func (h host) poolerPossible(ctx context.Context, deps *Deps) bool {
 	if url.PgBouncer || deps.Pool.URL().Origin.Variable != url.Origin.Variable {
 		return true
 	}
-	l := locateIn(ctx, h.sockets, url).Listener
-	return l != nil && l.Kind == hostops.Pooler
+	address := deps.Pool.Pin().Address()
+	if address.IsZero() {
+		address = firstAddress(ctx, deps)
+	}
+	return server.Look(m, address).Kind == server.Pooler
 }
 
 // askBouncer logs in to the console and looks; nil where no PgBouncer answers
 // at DATABASE_URL. It never takes longer than consoleTimeout, and never fails:
 // what it adds is worth nobody's exit code.
-func (h host) askBouncer(ctx context.Context, deps *Deps) *Bouncer {
+func askBouncer(ctx context.Context, deps *Deps, m *machine.Machine) *Bouncer {
 	url, err := deps.Config.Database()
 	if err != nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, consoleTimeout)
 	defer cancel()
-	console, err := openConsole(ctx, url)
+	console, err := openConsole(ctx, deps.pin(url), m)
 	if err == nil {
 		defer console.Close(ctx)
 	}
-	return h.lookAtBouncer(ctx, url, console, err)
+	return lookAtBouncer(ctx, deps.pin(url), m, console, err)
 }
 
 // openConsole tries the URL's own role, and PgBouncer's way for its own
-// account: the user pgbouncer over its Unix socket, without a password.
-func openConsole(ctx context.Context, url *settings.URL) (*pgops.Console, error) {
-	console, err := pgops.OpenConsole(ctx, url)
+// account: the user pgbouncer over its Unix socket, without a password, where
+// the kernel names a pooler behind that.
+func openConsole(ctx context.Context, pin *pgops.Pin, m *machine.Machine) (*pgops.Console, error) {
+	console, err := pgops.OpenConsole(ctx, pin, pin.URL().Console())
 	if err == nil || !refusedByPooler(err) {
 		return console, err
 	}
-	port := int(url.Hosts[0].Port)
+	port := pin.Address().Port()
 	for _, dir := range hostops.SocketDirs(port) {
-		if console, err := pgops.OpenConsole(ctx, url.As("pgbouncer", dir, port)); err == nil {
+		peer, peerErr := hostops.PeerCred(pgops.SocketPath(dir, port))
+		if peerErr != nil || hostops.KindOf(m.Process(peer.PID)) != hostops.Pooler {
+			continue
+		}
+		url := pin.URL().As("pgbouncer", dir, port).Console()
+		if console, err := pgops.OpenConsole(ctx, pgops.NewPin(url), url); err == nil {
 			return console, nil
 		}
 	}
@@ -98,13 +109,13 @@ func refusedByPooler(err error) bool {
 
 // lookAtBouncer is what the console tells, or, where it was not opened, for
 // the reason why, what can be told without.
-func (h host) lookAtBouncer(ctx context.Context, url *settings.URL, console *pgops.Console, why error) *Bouncer {
-	b := &Bouncer{role: url.User, port: int(url.Hosts[0].Port), PID: h.bouncerPID(ctx, url)}
+func lookAtBouncer(ctx context.Context, pin *pgops.Pin, m *machine.Machine, console *pgops.Console, why error) *Bouncer {
+	b := &Bouncer{role: pin.URL().User, address: pin.Address(), PID: bouncerPID(m, pin.Address())}
 	if console != nil {
 		b.console, why = console.Look(ctx)
 	}
 	if why == nil {
-		b.read(url)
+		b.read(pin.URL())
 		return b
 	}
 	if b.PID == 0 && !refusedByPooler(why) {
@@ -114,23 +125,28 @@ func (h host) lookAtBouncer(ctx context.Context, url *settings.URL, console *pgo
 	return b
 }
 
-// bouncerPID is the PgBouncer that listens at the URL's port; of an account
-// whose processes hide their sockets from us it is the only one of that
-// account. 0 where it can't be told.
-func (h host) bouncerPID(ctx context.Context, url *settings.URL) int {
+// bouncerPID is the PgBouncer that listens at an address; of an account whose
+// processes hide their sockets from us it is the only one of that account. 0
+// where it can't be told.
+func bouncerPID(m *machine.Machine, address pgops.Address) int {
 	const program = "pgbouncer"
-	if l := locateIn(ctx, h.sockets, url).Listener; l != nil {
-		if l.Name == program {
-			return l.PID
+	if address.IsZero() {
+		return 0
+	}
+	if address.IsUnix() {
+		peer, _ := hostops.PeerCred(address.Socket)
+		if m.Process(peer.PID).Name == program {
+			return peer.PID
 		}
 		return 0
 	}
-	for _, l := range h.sockets.Listeners() {
-		if l.Addr.Port() == url.Hosts[0].Port && l.PID == 0 {
-			p, _ := h.table.Process(h.poolers[l.UID])
-			if p.Name == program {
-				return p.PID
-			}
+	for _, l := range m.ListenersAt(address.TCP) {
+		pid := l.PID
+		if pid == 0 {
+			pid = m.PoolerOf(l.UID)
+		}
+		if p := m.Process(pid); p.Name == program {
+			return p.PID
 		}
 	}
 	return 0

@@ -1,29 +1,13 @@
 package runbook
 
 import (
-	"cmp"
 	"maps"
 	"os"
-	"slices"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 )
-
-// poolersOf are the poolers by their account; 0 for an account with several.
-func poolersOf(table *hostops.Table) map[int]int {
-	found := map[int]int{}
-	for _, p := range table.All() {
-		if hostops.KindOf(p) != hostops.Pooler {
-			continue
-		}
-		if _, several := found[p.UID]; several {
-			p.PID = 0
-		}
-		found[p.UID] = p.PID
-	}
-	return found
-}
 
 // server is the pooler's own end of a session.
 func (b *Bouncer) server(s pgops.Session) (pgops.BouncerServer, bool) {
@@ -42,17 +26,17 @@ func (b *Bouncer) server(s pgops.Session) (pgops.BouncerServer, bool) {
 // inUse are the backends that a pooler holds, and not for nobody: linked to a
 // client of its, or, where its console does not tell, perhaps so. In session
 // mode a client that does nothing loses its session with the backend.
-func (h host) inUse(sessions []pgops.Session, clients map[int][]int) []int {
+func (sc scene) inUse(sessions []pgops.Session, clients map[int]server.Client) []int {
 	var list []int
 	for _, s := range sessions {
-		if server, known := h.bouncer.server(s); known {
+		if server, known := sc.bouncer.server(s); known {
 			if server.InUse {
 				list = append(list, s.PID)
 			}
 			continue
 		}
-		for _, pid := range clients[s.PID] {
-			if hostops.KindOf(h.process(pid)) == hostops.Pooler {
+		for _, pid := range clients[s.PID].PIDs {
+			if hostops.KindOf(sc.Process(pid)) == hostops.Pooler {
 				list = append(list, s.PID)
 				break
 			}
@@ -62,16 +46,17 @@ func (h host) inUse(sessions []pgops.Session, clients map[int][]int) []int {
 }
 
 // addBouncer adds who holds the pooler's clients.
-func (r *WhoReport) addBouncer(h host, deps *Deps) {
+func (r *WhoReport) addBouncer(sc scene, deps *Deps) {
 	url, err := deps.Config.Database()
-	if h.bouncer == nil || err != nil {
+	if sc.bouncer == nil || err != nil {
 		return
 	}
-	r.Bouncer = h.bouncer
-	port := int(url.Hosts[0].Port)
+	r.Bouncer = sc.bouncer
+	pooler := sc
+	pooler.srv = server.Look(sc.Machine, deps.pin(url).Address())
 	var sessions []pgops.Session
-	overSocket := map[int][]int{}
-	for i, c := range h.bouncer.console.Clients {
+	overSocket := map[int]server.Client{}
+	for i, c := range sc.bouncer.console.Clients {
 		s := pgops.Session{PID: -i - 1, Role: c.Role, Database: c.Database, ApplicationName: c.Application, State: c.State,
 			ClientAddr: c.Addr, ClientPort: c.Port, Age: c.Age, AgeMS: c.Age.Milliseconds()}
 		if !c.Connected.IsZero() {
@@ -80,14 +65,14 @@ func (r *WhoReport) addBouncer(h host, deps *Deps) {
 		if c.Port == 0 {
 			s.ClientPort = -1
 			if c.PID != 0 {
-				overSocket[s.PID] = []int{c.PID}
+				overSocket[s.PID] = server.Client{PIDs: []int{c.PID}}
 			}
 		}
 		sessions = append(sessions, s)
 	}
-	clients := backendClients(h, port, sessions)
+	clients := pooler.srv.Clients(sc.Machine, sessions)
 	maps.Copy(clients, overSocket)
-	r.Bouncer.Sources = sources(h, deps.Config.Root, port, sessions, clients)
+	r.Bouncer.Sources = sources(pooler, sessions, clients)
 }
 
 // mostClients is how many of a pooler's clients are named.
@@ -95,27 +80,27 @@ const mostClients = 3
 
 // describePooler says for whom a pooler holds its sessions: the processes at
 // the other ends of its own port.
-func (src *Source) describePooler(h host) {
-	if src.Pooler = hostops.KindOf(h.process(src.PID)) == hostops.Pooler; !src.Pooler {
+func (src *Source) describePooler(sc scene) {
+	if src.Pooler = hostops.KindOf(sc.Process(src.PID)) == hostops.Pooler; !src.Pooler {
 		return
 	}
 	ports := src.Ports
-	if h.bouncer != nil && h.bouncer.PID == src.PID {
-		ports = []int{h.bouncer.port}
+	if sc.bouncer != nil && sc.bouncer.PID == src.PID {
+		ports = []int{sc.bouncer.address.Port()}
 	}
 	count := map[int]int{}
 	for _, port := range ports {
-		for _, c := range h.sockets.Connections(port) {
+		for _, c := range sc.Sockets.Connections(port) {
 			count[c.PID]++
 		}
-		for _, pid := range h.sockets.UnixClients(port)[src.PID] {
+		for _, pid := range sc.Sockets.UnixClients(port)[src.PID] {
 			count[pid]++
 		}
 	}
 	delete(count, os.Getpid())
-	for _, pid := range slices.SortedFunc(maps.Keys(count), func(a, b int) int { return cmp.Or(count[b]-count[a], a-b) }) {
+	for _, pid := range sorted(count) {
 		src.Clients += count[pid]
-		if p := h.process(pid); p.PID != 0 && len(src.ClientsOf) < mostClients {
+		if p := sc.Process(pid); p.PID != 0 && len(src.ClientsOf) < mostClients {
 			src.ClientsOf = append(src.ClientsOf, p.String())
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
@@ -23,11 +24,11 @@ func behindPooler(ctx context.Context, deps *Deps, url *settings.URL, f *Failure
 	default:
 		return f
 	}
-	h, err := look(ctx, nil)
-	if err != nil || !h.poolerPossible(ctx, deps) {
+	m, err := machine.Look(ctx)
+	if err != nil || !poolerPossible(ctx, deps, m) {
 		return f
 	}
-	b := h.askBouncer(ctx, deps)
+	b := askBouncer(ctx, deps, m)
 	if b == nil {
 		return f
 	}

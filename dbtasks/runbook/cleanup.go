@@ -9,7 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 )
 
 // CleanupOptions are the flags of db:cleanup.
@@ -71,11 +73,11 @@ func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, 
 			Next: deps.Command("db:cleanup -idle=5m")}
 	}
 	began := time.Now()
-	looked := lookBeside(ctx)
+	looked := machine.Begin(ctx)
 	a, err := open(ctx, deps, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry, looked: looked})
 	var plan *dryPlan
 	if errors.As(err, &plan) {
-		return planned(plan, o), nil
+		return planned(deps, plan, o), nil
 	}
 	if err != nil {
 		return CleanupReport{}, err
@@ -89,10 +91,11 @@ func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, 
 }
 
 // planned is the report of a dry run that could not log in.
-func planned(plan *dryPlan, o CleanupOptions) CleanupReport {
-	r := newCleanupReport(plan.target, RouteSignal, o)
+func planned(deps *Deps, plan *dryPlan, o CleanupOptions) CleanupReport {
+	url := deps.Pool.URL()
+	r := newCleanupReport(targetOf(url, plan.sc.srv), RouteSignal, o)
 	for _, b := range plan.backends {
-		r.Plan = append(r.Plan, b.session)
+		r.Plan = append(r.Plan, b.Session(url.User, url.Database))
 	}
 	r.OK, r.Found = true, len(r.Plan)
 	return r
@@ -109,7 +112,7 @@ func newCleanupReport(target Target, route Route, o CleanupOptions) CleanupRepor
 const cleanupTimeout = 20 * time.Second
 
 // cleanup works through a session that somebody else opened.
-func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, looked looking) (CleanupReport, error) {
+func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, looked *machine.Looking) (CleanupReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
 	defer cancel()
 	began := time.Now()
@@ -163,7 +166,7 @@ func (r *CleanupReport) next(deps *Deps) string {
 // the server is local, whose sessions are spared, and who holds those to be
 // ended, so that it is said before they are. It completes end; the statement
 // that ends them decides anew.
-func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, end *pgops.EndOptions, looked looking) (CleanupReport, error) {
+func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, end *pgops.EndOptions, looked *machine.Looking) (CleanupReport, error) {
 	end.Dry = true
 	dry, err := pgops.End(ctx, a.conn, *end)
 	end.Dry = o.Dry
@@ -174,31 +177,29 @@ func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, e
 	for i, j := range dry.Judged {
 		all[i] = j.Session
 	}
-	h, err := looked(all)
+	m, err := looked.Machine(server.Ends(all))
 	if err != nil {
 		return CleanupReport{}, err
 	}
-	if a.pooled || h.poolerPossible(ctx, deps) {
-		h.bouncer = h.askBouncer(ctx, deps)
-	}
-	r := newCleanupReport(*a.locate(ctx, deps, h.sockets), a.route, o)
+	sc := a.scene(ctx, deps, m)
+	r := newCleanupReport(targetOf(deps.Pool.URL(), sc.srv), a.route, o)
 	r.Freed = a.freed
 	if end.OnlyRole, err = r.Target.permit(deps, o.Caller, o.Remote); err != nil {
 		return r, err
 	}
 	var chosen []pgops.Session
-	clients := backendClients(h, r.Target.clientsPort(), all)
+	clients := sc.holders(all)
 	if o.Spare == SpareProject {
-		end.Spare = ofThisProject(h, deps.Config.Root, clients)
+		end.Spare = sc.ofThisProject(clients)
 	}
-	if end.Impostors = h.impostors(all, clients, o.Force); len(end.Impostors) > 0 {
+	if end.Impostors = sc.impostors(all, clients, o.Force); len(end.Impostors) > 0 {
 		again := *end
 		again.Dry = true
 		if dry, err = pgops.End(ctx, a.conn, again); err != nil {
 			return r, err
 		}
 	}
-	end.Pooled = h.inUse(all, clients)
+	end.Pooled = sc.inUse(all, clients)
 	spared := end.Spare
 	if !o.Force {
 		spared = append(slices.Clone(spared), end.Pooled...)
@@ -208,8 +209,8 @@ func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, e
 			chosen = append(chosen, j.Session)
 		}
 	}
-	r.Holders = sources(h, deps.Config.Root, r.Target.clientsPort(), chosen, clients)
-	r.note(a, h.bouncer)
+	r.Holders = sources(sc, chosen, clients)
+	r.note(a, sc.bouncer)
 	return r, nil
 }
 
@@ -287,14 +288,12 @@ func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since
 		}
 	}
 	if len(r.CameBack) > 0 {
-		h, err := look(ctx, r.CameBack)
+		m, err := machine.Look(ctx)
 		if err != nil {
 			return err
 		}
-		if a.pooled || h.poolerPossible(ctx, deps) {
-			h.bouncer = h.askBouncer(ctx, deps)
-		}
-		r.BackBy = sources(h, deps.Config.Root, r.Target.clientsPort(), r.CameBack, backendClients(h, r.Target.clientsPort(), r.CameBack))
+		sc := a.scene(ctx, deps, m)
+		r.BackBy = sources(sc, r.CameBack, sc.holders(r.CameBack))
 	}
 	r.Slots = a.server.Slots
 	r.Slots.Used = len(now) + 1 // our own
@@ -304,7 +303,7 @@ func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since
 
 // verify looks with a new session for what the ended one was waiting for.
 func (r *CleanupReport) verify(ctx context.Context, deps *Deps, result pgops.EndResult) error {
-	a, err := openURL(ctx, deps, &r.Target)
+	a, err := openURL(ctx, deps)
 	if err != nil {
 		return err
 	}

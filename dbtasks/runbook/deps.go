@@ -30,6 +30,9 @@ type Deps struct {
 	Program string
 
 	connecting sync.Mutex // guards Pool against two targets that Connect at once
+
+	pinning sync.Mutex // guards pins
+	pins    map[string]*pgops.Pin
 }
 
 // progress writes one line for people.
@@ -69,6 +72,23 @@ func (d *Deps) Connect() error {
 	}
 	d.Pool = pgops.NewLazyPool(url)
 	return nil
+}
+
+// pin is the one address of a URL for this run, by the variable that it came
+// from: the pool's own where the pool has that URL.
+func (d *Deps) pin(url *settings.URL) *pgops.Pin {
+	if d.Pool != nil && d.Pool.URL().Origin.Variable == url.Origin.Variable {
+		return d.Pool.Pin()
+	}
+	d.pinning.Lock()
+	defer d.pinning.Unlock()
+	if d.pins == nil {
+		d.pins = map[string]*pgops.Pin{}
+	}
+	if d.pins[url.Origin.Variable] == nil {
+		d.pins[url.Origin.Variable] = pgops.NewPin(url)
+	}
+	return d.pins[url.Origin.Variable]
 }
 
 // where is host and port of a URL for people: "localhost:5432", or the socket.

@@ -5,20 +5,21 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 )
 
 // impostors are the sessions that call themselves by the tool's name and whose
 // client is a process of this machine that is no run of it. Where the client
 // can't be told (another machine, a container, another user), the name decides
 // unless everything is to end: a leak must not be safe by its name.
-func (h host) impostors(sessions []pgops.Session, clients map[int][]int, force bool) (list []pgops.SessionID) {
+func (sc scene) impostors(sessions []pgops.Session, clients map[int]server.Client, force bool) (list []pgops.SessionID) {
 	for _, s := range sessions {
 		if s.ApplicationName != pgops.ApplicationName {
 			continue
 		}
 		told, ours := false, false
-		for _, pid := range clients[s.PID] {
-			p := h.process(pid)
+		for _, pid := range clients[s.PID].PIDs {
+			p := sc.Process(pid)
 			if kind := hostops.KindOf(p); p.PID == 0 || slices.Contains([]hostops.ListenerKind{hostops.Forwarder, hostops.Tunnel, hostops.Pooler}, kind) {
 				continue // it stands for somebody else
 			}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
@@ -93,17 +94,18 @@ func askLimits(ctx context.Context, deps *Deps, a *access) (LimitsReport, pgops.
 	if err != nil {
 		return LimitsReport{}, limits, err
 	}
-	h, err := look(ctx, sessions)
+	m, err := machine.Look(ctx)
 	if err != nil {
 		return LimitsReport{}, limits, err
 	}
-	who := WhoReport{Target: *a.locate(ctx, deps, h.sockets)}
-	who.fill(h, deps.Config.Root, sessions)
+	sc := a.scene(ctx, deps, m)
+	who := WhoReport{Target: targetOf(deps.Pool.URL(), sc.srv)}
+	who.fill(sc, sessions)
 	slots := a.server.Slots
 	r := LimitsReport{OK: true, Target: who.Target, Route: a.route, Version: a.server.Version, Slots: slots, Usable: slots.Usable(), Free: slots.Free(),
 		RoleLimits: limits.Roles, DatabaseLimits: limits.Databases, Timeouts: limits.Timeouts, PoolLimit: url.Limit, Sources: who.Sources}
 	r.want(role, database)
-	r.Memory = backendMemory(h, r.Target, append(sessions, pgops.Session{PID: a.server.BackendPID}))
+	r.Memory = backendMemory(sc, append(sessions, pgops.Session{PID: a.server.BackendPID}))
 	r.Advice = advise(deps, url, a.server, r, role, database)
 	return r, limits, nil
 }
@@ -134,10 +136,10 @@ func ours(list []pgops.NamedLimit, name string) []pgops.NamedLimit {
 
 // backendMemory is the median over the backends of this machine that may be
 // looked at: root's and the server's account's privilege.
-func backendMemory(h host, target Target, sessions []pgops.Session) Memory {
+func backendMemory(sc scene, sessions []pgops.Session) Memory {
 	var list []int64
 	for _, s := range sessions {
-		if !target.Local || !isBackend(h.table, s.PID) {
+		if !sc.srv.Local || sc.srv.Container != nil || !sc.IsBackend(s.PID) {
 			continue
 		}
 		if n, ok := hostops.PrivateMemory(s.PID); ok {

@@ -3,7 +3,6 @@ package runbook
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
@@ -61,16 +60,14 @@ func raiseIsLocal(ctx context.Context, deps *Deps, a *access) error {
 	if err := deps.Connect(); err != nil {
 		return err
 	}
-	target, err := locate(ctx, deps.Pool.URL())
+	sc, err := a.sceneNow(ctx, deps)
 	if err != nil {
 		return err
 	}
-	if a == nil && (target.hidden || target.Listener == nil && strings.HasPrefix(target.Proof, "nothing listens")) {
+	if a == nil && sc.mayStillBeLocal() {
 		return nil
 	}
-	if a != nil {
-		target.prove(a.server)
-	}
+	target := targetOf(deps.Pool.URL(), sc.srv)
 	if _, err := target.permit(deps, "db:limits", ""); err != nil {
 		f := *AsFailure(err)
 		f.Next = "raise it on the machine that the server runs on"
@@ -138,12 +135,12 @@ func raiseLogin(ctx context.Context, deps *Deps, a *access, limits pgops.Limits)
 	if limits.MayRaise && (admin == nil || a.route == RouteAdminURL) {
 		return a, limits, nil
 	}
-	target, err := locate(ctx, deps.Pool.URL())
+	sc, err := a.sceneNow(ctx, deps)
 	if err != nil {
 		return nil, limits, err
 	}
-	target.prove(a.server)
-	doors := reservedOf(deps, target)
+	target := placeOf(deps.Pool.URL())
+	doors := reservedOf(ctx, deps, sc)
 	if writer := doors.enter(ctx, ""); writer != nil {
 		may, err := pgops.AskLimits(ctx, writer.conn, writer.server, target.Role, target.Database)
 		if err == nil && may.MayRaise {
@@ -160,11 +157,11 @@ func raiseLogin(ctx context.Context, deps *Deps, a *access, limits pgops.Limits)
 func planRaise(ctx context.Context, deps *Deps, writer *access, r *LimitsReport, n int) (*Raise, error) {
 	old := r.Slots.Max
 	plan := &Raise{Old: old, New: n, Bytes: int64(n-old) * r.Memory.Bytes, Login: writer.route, Ends: []SessionsOfRole{}}
-	target, err := locate(ctx, deps.Pool.URL())
+	sc, err := writer.sceneNow(ctx, deps)
 	if err != nil {
 		return nil, err
 	}
-	restart, err := restartOf(ctx, deps, target)
+	restart, err := restartOf(deps, sc)
 	if err != nil {
 		f := noRestart(deps, err)
 		f.Message += " Nothing was touched."

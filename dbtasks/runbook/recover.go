@@ -6,8 +6,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 )
 
 // RestartPolicy says when dev:recover restarts PostgreSQL.
@@ -112,27 +112,28 @@ func (r *recovery) close() {
 // plan looks at everything and touches nothing.
 func (r *recovery) plan(ctx context.Context) error {
 	r.report.Dry = r.o.Dry
-	target, err := locate(ctx, r.deps.Pool.URL())
-	if err != nil {
-		return err
-	}
-	a, refused := openURL(ctx, r.deps, &target)
+	a, refused := openURL(ctx, r.deps)
 	if refused == nil {
-		target, r.serverStarted = *a.target, a.server.Started
+		r.serverStarted = a.server.Started
 		defer a.release()
 		if err := checkLimit(r.deps, a.server); err != nil {
 			return err
 		}
 	}
+	sc, err := a.sceneNow(ctx, r.deps)
+	if err != nil {
+		return err
+	}
+	target := targetOf(r.deps.Pool.URL(), sc.srv)
 	r.report.Target = target
-	// A server that is down or full proves nothing; the gate stands again
-	// before the cleanup. What is known to be another machine's is refused now.
-	if target.Listener != nil || !r.localHost(ctx) {
+	// A server that is down proves nothing; the gate stands again before the
+	// cleanup. What is known to be another machine's is refused now.
+	if !sc.mayStillBeLocal() {
 		if _, err := target.permit(r.deps, "dev:recover", r.o.Remote); err != nil {
 			return err
 		}
 	}
-	restart, noWay := restartOf(ctx, r.deps, target)
+	restart, noWay := restartOf(r.deps, sc)
 	if err := r.restartable(ctx, restart, noWay, refused); err != nil {
 		return err
 	}
@@ -165,22 +166,10 @@ func (r *recovery) plan(ctx context.Context) error {
 	return nil
 }
 
-// localHost tells whether the URL names this machine at all.
-func (r *recovery) localHost(ctx context.Context) bool {
-	host := r.report.Target.Host
-	if host != "" && host[0] == '/' {
-		return true
-	}
-	addrs, err := resolve(ctx, host)
-	if err != nil {
-		return false
-	}
-	for _, addr := range addrs {
-		if !hostops.LocalAddress(addr) {
-			return false
-		}
-	}
-	return true
+// mayStillBeLocal tells whether a server that is not proven local may turn out
+// to be: it is down, or what listens is hidden, at an address of this machine.
+func (sc scene) mayStillBeLocal() bool {
+	return sc.srv.Kind == server.Unknown || sc.srv.Kind == server.Nothing
 }
 
 // restartable refuses before the dev server is stopped for nothing: where a

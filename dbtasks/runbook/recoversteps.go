@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 )
 
 func (r *recovery) apply(ctx context.Context) error {
@@ -102,19 +104,19 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 		}
 		r.deps.progress("nobody is let in: %s", err)
 	}
-	if !r.localHost(ctx) {
-		return &Failure{Exit: ExitRefused, Code: "refused_remote", Message: fmt.Sprintf("%s is not this machine: its server is not restarted from here.", r.report.Target.At()),
-			Next: "restart it there, then: " + r.deps.Command("dev:recover -restart=never -remote="+plain.Word(r.report.Target.Database))}
-	}
-	target, err := locate(ctx, r.deps.Pool.URL()) // anew: this is the moment of the act
+	sc, err := actScene(ctx, r.deps) // anew: this is the moment of the act
 	if err != nil {
 		return err
 	}
-	plan, err := restartOf(ctx, r.deps, target)
+	if sc.srv.Kind == server.Elsewhere {
+		return &Failure{Exit: ExitRefused, Code: "refused_remote", Message: fmt.Sprintf("%s is not this machine: its server is not restarted from here.", r.report.Target.At()),
+			Next: "restart it there, then: " + r.deps.Command("dev:recover -restart=never -remote="+plain.Word(r.report.Target.Database))}
+	}
+	plan, err := restartOf(r.deps, sc)
 	if err != nil {
 		return noRestart(r.deps, err)
 	}
-	if err := r.restartPermitted(target); err != nil {
+	if err := r.restartPermitted(targetOf(r.deps.Pool.URL(), sc.srv)); err != nil {
 		f := *AsFailure(err)
 		f.Next = "if it is yours to restart: " + plan.Typed // another user's: what tells that it is local is hidden
 		return &f
@@ -146,7 +148,7 @@ func (r *recovery) cleanup(ctx context.Context, s *Step) error {
 		}
 		r.entry = a
 	}
-	clean, err := cleanup(ctx, r.deps, a, o, lookBeside(ctx))
+	clean, err := cleanup(ctx, r.deps, a, o, machine.Begin(ctx))
 	r.close()
 	if err != nil {
 		return err

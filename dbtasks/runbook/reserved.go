@@ -2,17 +2,17 @@ package runbook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/user"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -24,20 +24,23 @@ const reservedTimeout = time.Second
 type door struct {
 	route Route
 	words string
-	url   *settings.URL
+	pin   *pgops.Pin
 }
 
 // reserved is the second rung: the logins that may use the slots which PostgreSQL
 // keeps back for superusers (superuser_reserved_connections) or, in 16+, for
 // roles with pg_use_reserved_connections.
 type reserved struct {
-	target Target
-	doors  []door   // not those that waiting does not open: a wrong password, another server
-	tried  []string // what each said, for people
+	sc       scene
+	database string   // of the URL
+	doors    []door   // not those that waiting does not open: a wrong password, another server
+	tried    []string // what each said, for people
 }
 
-func reservedOf(deps *Deps, target Target) *reserved {
-	return &reserved{target: target, doors: reservedDoors(deps, target)}
+func reservedOf(ctx context.Context, deps *Deps, sc scene) *reserved {
+	r := &reserved{sc: sc, database: deps.Pool.URL().Database}
+	r.doors = r.find(ctx, deps)
+	return r
 }
 
 // enter logs in by the first door that opens; nil when none does. Where the
@@ -51,7 +54,7 @@ func (r *reserved) enter(ctx context.Context, refused pgops.Cause) *access {
 			open = append(open, r.doors[i:]...)
 			break
 		}
-		a, err := enter(ctx, d, r.target)
+		a, err := r.open(ctx, d)
 		if err == nil {
 			return a
 		}
@@ -66,26 +69,78 @@ func (r *reserved) enter(ctx context.Context, refused pgops.Cause) *access {
 	return nil
 }
 
-// reservedDoors lists the ways to a reserved slot: DBTASKS_ADMIN_URL when it
-// is set, else the local superuser, which is the role of the operating
+// find lists the ways to a reserved slot of this very server: DBTASKS_ADMIN_URL
+// when it is set, else the local superuser, which is the role of the operating
 // system's user (Homebrew, Postgres.app) or postgres, over the Unix socket and
-// over loopback.
-func reservedDoors(deps *Deps, target Target) []door {
+// over the address that was reached. Each door is known to be the server's
+// before anything is sent there.
+func (r *reserved) find(ctx context.Context, deps *Deps) []door {
 	admin, err := deps.Config.Admin()
 	if err == nil && admin != nil {
-		return []door{{RouteAdminURL, "DBTASKS_ADMIN_URL", admin}}
+		pin, err := r.samePlace(ctx, deps, admin)
+		if err != nil {
+			r.tried = append(r.tried, fmt.Sprintf("tried DBTASKS_ADMIN_URL: %s", firstWords(err)))
+			return nil
+		}
+		return []door{{RouteAdminURL, "DBTASKS_ADMIN_URL", pin}}
 	}
-	if !target.Local && !target.hidden {
+	if !r.sc.srv.Local {
 		return nil // another machine's, or a tunnel to one: its superuser is not ours
 	}
 	var doors []door
-	for _, host := range localHosts(deps.Pool.URL(), target.Port) {
+	add := func(role string, a pgops.Address) {
+		url := deps.Pool.URL().As(role, a.Host.Name, a.Port())
+		doors = append(doors, door{RouteLocalSuperuser, fmt.Sprintf("role %q at %s", role, where(url)), pgops.At(url, a)})
+	}
+	for _, a := range r.sockets() {
 		for _, role := range superusers() {
-			url := deps.Pool.URL().As(role, host, target.Port)
-			doors = append(doors, door{RouteLocalSuperuser, fmt.Sprintf("role %q at %s", role, where(url)), url})
+			add(role, a)
+		}
+	}
+	if !r.sc.srv.Address.IsUnix() {
+		for _, role := range superusers() {
+			add(role, r.sc.srv.Address)
 		}
 	}
 	return doors
+}
+
+// sockets are the usual Unix sockets of the server's port behind which the
+// kernel names the server's own process. (A socket in /tmp may be anybody's.)
+func (r *reserved) sockets() []pgops.Address {
+	var list []pgops.Address
+	port := r.sc.srv.Port()
+	for _, dir := range hostops.SocketDirs(port) {
+		path := pgops.SocketPath(dir, port)
+		if peer, err := hostops.PeerCred(path); err == nil && peer.PID != 0 && peer.PID == r.sc.srv.Postmaster.PID {
+			list = append(list, pgops.Address{Host: settings.Host{Name: dir, Port: uint16(port)}, Socket: path})
+		}
+	}
+	return list
+}
+
+// samePlace pins a URL to the server that is dealt with: the same address, or
+// one at which the same process, or the same container, is proven to answer.
+func (r *reserved) samePlace(ctx context.Context, deps *Deps, url *settings.URL) (*pgops.Pin, error) {
+	for _, host := range url.Hosts {
+		addresses, err := pgops.Resolve(ctx, host)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range addresses {
+			if a.Same(r.sc.srv.Address) {
+				return pgops.At(url, a), nil
+			}
+		}
+		for _, a := range addresses {
+			other := server.Look(r.sc.Machine, a)
+			other.ProveWithoutSession(ctx, r.sc.Machine)
+			if other.Is(r.sc.srv) {
+				return pgops.At(url, a), nil
+			}
+		}
+	}
+	return nil, errOtherServer
 }
 
 func superusers() []string {
@@ -96,35 +151,31 @@ func superusers() []string {
 	return roles
 }
 
-// localHosts are the socket folders that hold a socket for this port, and the
-// URL's own loopback host.
-func localHosts(url *settings.URL, port int) []string {
-	hosts := hostops.SocketDirs(port)
-	for _, h := range url.Hosts {
-		if !strings.HasPrefix(h.Name, "/") && int(h.Port) == port {
-			hosts = append(hosts, h.Name)
-		}
-	}
-	return hosts
-}
-
-// enter logs in by one door and makes sure that it leads to the URL's server.
-func enter(ctx context.Context, d door, target Target) (*access, error) {
+// open logs in by one door, and once more makes sure of the server: by the
+// start that it tells, which no two share.
+func (r *reserved) open(ctx context.Context, d door) (*access, error) {
 	loginCtx, cancel := context.WithTimeout(ctx, reservedTimeout)
 	defer cancel()
 	conn, err := d.login(loginCtx)
 	if err != nil {
 		return nil, err
 	}
-	a := &access{conn: conn, target: &target, route: d.route, release: func() { pgops.Logout(ctx, conn) }}
-	if a.server, err = pgops.AskAbout(loginCtx, conn, target.Database); err == nil && !sameServer(loginCtx, conn, d.url, target, a.server) {
-		err = errOtherServer
-	}
-	if err != nil {
+	a := &access{conn: conn, pin: d.pin, route: d.route, release: func() { pgops.Logout(ctx, conn) }}
+	if a.server, err = pgops.AskAbout(loginCtx, conn, r.database); err != nil {
 		a.release()
 		return nil, err
 	}
-	a.target.prove(a.server)
+	srv := *r.sc.srv
+	if srv.Address = d.pin.Address(); srv.Address.IsUnix() {
+		srv.Listener = srv.Postmaster // the kernel named it before the login
+	}
+	srv.Prove(loginCtx, r.sc.Machine, conn.PgConn().Conn(), a.server, false)
+	if r.sc.srv.Local && !srv.Local {
+		a.release()
+		return nil, errOtherServer
+	}
+	srv.Address, srv.Listener = r.sc.srv.Address, r.sc.srv.Listener
+	a.srv, a.proven = &srv, true
 	return a, nil
 }
 
@@ -133,81 +184,20 @@ func enter(ctx context.Context, d door, target Target) (*access, error) {
 // role may define what a session of a superuser's must never run.
 func (d door) login(ctx context.Context) (*pgx.Conn, error) {
 	if d.route == RouteLocalSuperuser {
-		conn, err := pgops.Login(ctx, d.url.In("postgres"))
+		conn, err := d.pin.LoginAs(ctx, d.pin.URL().In("postgres"))
 		switch pgops.CauseOf(err) {
 		case pgops.CauseNoSuchDatabase, pgops.CauseHBA, pgops.CauseNoAccess, pgops.CauseDatabaseLimit:
 		default:
 			return conn, err
 		}
 	}
-	return pgops.Login(ctx, d.url)
+	return d.pin.Login(ctx)
 }
 
-// sameServer tells whether the server behind a door is the one behind the
-// URL's host and port. The same host and port are; a Unix socket is when the
-// process that listens on both is the same, or, where listeners are hidden
-// from this user, when the server says that it listens on that port and the
-// owner of the listening TCP socket is the account of its backends.
-func sameServer(ctx context.Context, conn *pgx.Conn, url *settings.URL, target Target, server pgops.Server) bool {
-	host := url.Hosts[0]
-	if int(host.Port) != target.Port {
-		return false
-	}
-	if !strings.HasPrefix(host.Name, "/") {
-		return sameHost(ctx, host.Name, target.Host)
-	}
-	if strings.HasPrefix(target.Host, "/") {
-		return filepath.Clean(host.Name) == filepath.Clean(target.Host)
-	}
-	sockets, err := hostops.ReadSockets(ctx)
-	if err != nil {
-		return false
-	}
-	if target.Listener != nil {
-		pid, ok := sockets.UnixListener(filepath.Join(host.Name, fmt.Sprintf(".s.PGSQL.%d", host.Port)))
-		return ok && pid == target.Listener.PID
-	}
-	backend, err := hostops.Find(server.BackendPID)
-	if err != nil {
-		return false
-	}
-	addrs, err := resolve(ctx, target.Host)
-	if err != nil {
-		return false
-	}
-	var port string
-	if err := conn.QueryRow(ctx, "SHOW port").Scan(&port); err != nil || port != fmt.Sprint(target.Port) {
-		return false
-	}
-	same := false
-	for _, l := range sockets.Listeners() {
-		if int(l.Addr.Port()) == target.Port && serves(l.Addr.Addr(), addrs) {
-			if l.UID != backend.UID {
-				return false
-			}
-			same = true
-		}
-	}
-	return same
-}
+// errOtherServer: the session of a reserved slot turned out to be on another
+// server than the URL's, or the address of one is not the URL's server's.
+var errOtherServer = errors.New("this is not the server that DATABASE_URL names")
 
-// sameHost tells whether two names are one machine's: the same name, or both
-// this machine's loopback.
-func sameHost(ctx context.Context, a, b string) bool {
-	if strings.EqualFold(a, b) {
-		return true
-	}
-	loopback := func(host string) bool {
-		addrs, err := resolve(ctx, host)
-		if err != nil || len(addrs) == 0 {
-			return false
-		}
-		for _, addr := range addrs {
-			if !addr.IsLoopback() {
-				return false
-			}
-		}
-		return true
-	}
-	return loopback(a) && loopback(b)
+func wrapTried(what string, err error) string {
+	return fmt.Sprintf("tried %s: %s", what, firstWords(err))
 }

@@ -6,15 +6,25 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 )
 
+// actScene is the server as it can be proven now: by a session where one can
+// be had.
+func actScene(ctx context.Context, deps *Deps) (scene, error) {
+	a, err := openURL(ctx, deps)
+	if err != nil {
+		return sceneWithoutSession(ctx, deps)
+	}
+	defer a.release()
+	return a.sceneNow(ctx, deps)
+}
+
 // restartOf is how the server is restarted: through whatever runs it, unless
 // DBTASKS_RESTART_COMMAND says how.
-func restartOf(ctx context.Context, deps *Deps, target Target) (pgserver.Restart, error) {
-	subject, unknown := subjectOf(ctx, target)
+func restartOf(deps *Deps, sc scene) (pgserver.Restart, error) {
+	subject, unknown := subjectOf(sc)
 	plan, err := pgserver.PlanRestart(subject, deps.Config.RestartCommand)
 	if err != nil && pgserver.IsManual(err) == nil && unknown != nil {
 		err = fmt.Errorf("%w: %w", pgserver.ErrNoRestart, unknown)
@@ -22,35 +32,16 @@ func restartOf(ctx context.Context, deps *Deps, target Target) (pgserver.Restart
 	return plan, err
 }
 
-// subjectOf is the server behind the target as far as it can be looked at; the
-// error says why it can't be seen, or only in part.
-func subjectOf(ctx context.Context, target Target) (pgserver.Subject, error) {
-	if l := target.Listener; l != nil && l.Kind == hostops.Forwarder {
-		c, err := pgserver.FindContainer(l.Name, target.Port)
-		if err != nil {
-			return pgserver.Subject{}, err
-		}
-		return pgserver.Subject{Container: &c}, nil
+// subjectOf is the server as far as it can be looked at; the error says why it
+// can't be seen, or only in part.
+func subjectOf(sc scene) (pgserver.Subject, error) {
+	if c := sc.srv.Container; c != nil {
+		return pgserver.Subject{Container: &pgserver.Container{Engine: c.Engine, ID: c.ID, Name: c.Name, Image: c.Image, Project: c.Project, Service: c.Service}}, nil
 	}
-	pid := postmasterPID(ctx, target)
-	if pid == 0 {
+	if sc.srv.Postmaster.PID == 0 {
 		return pgserver.Subject{}, nil
 	}
-	return pgserver.SubjectOf(pid)
-}
-
-// postmasterPID is the server's process, 0 where it can't be told. What
-// restarts another user's server can be told all the same.
-func postmasterPID(ctx context.Context, target Target) int {
-	if l := target.Listener; l != nil && l.Kind == hostops.Postgres {
-		return l.PID
-	}
-	if target.hidden {
-		if h, err := look(ctx, []pgops.Session{{ClientPort: -1}}); err == nil {
-			return parentOfBackends(h, target.Port)
-		}
-	}
-	return 0
+	return pgserver.SubjectOf(sc.srv.Postmaster.PID)
 }
 
 // noRestart is the failure where this user can't restart the server from here:

@@ -3,81 +3,49 @@ package runbook
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 )
 
 // signalTimeout bounds the third rung.
 const signalTimeout = 5 * time.Second
 
-// idleBackend is a backend of this database that does nothing, by its title.
-type idleBackend struct {
-	process hostops.Process
-	session pgops.Session
-}
-
 // idleBackends finds, without a login, the idle backends of the URL's database
-// among the children of the postmaster that listens on the URL's port, oldest
-// first. Where it can't, it says why.
-func idleBackends(ctx context.Context, deps *Deps, target Target, cause pgops.Cause) (list []idleBackend, postmaster hostops.Process, why string) {
-	if target.Listener == nil {
-		return nil, postmaster, "the process that listens is hidden from this user"
+// among the children of this server's process, oldest first. Where it can't, it
+// says why.
+func (sc scene) idleBackends(deps *Deps, cause pgops.Cause) (list []server.Backend, why string) {
+	srv := sc.srv
+	switch {
+	case srv.Postmaster.PID == 0:
+		return nil, "the server's process is not known: " + srv.Proof
+	case !srv.MaySignal():
+		return nil, "the server runs as another account, which this user may not signal"
 	}
-	if target.Listener.Kind != hostops.Postgres {
-		return nil, postmaster, fmt.Sprintf("%s listens there, not PostgreSQL itself", target.Listener.Name)
-	}
-	table, err := hostops.Snapshot(ctx)
-	if err != nil {
-		return nil, postmaster, err.Error()
-	}
-	postmaster, ok := table.Process(target.Listener.PID)
-	if !ok {
-		return nil, postmaster, "the postmaster is gone"
-	}
-	if os.Getuid() != 0 && !postmaster.Mine() {
-		return nil, postmaster, "the server runs as another account, which this user may not signal"
-	}
-	children := table.Children(postmaster.PID)
-	prefix := clusterPrefix(children)
 	url := deps.Pool.URL()
-	seen, told := 0, 0
-	for _, c := range children {
-		title, ok := pgserver.ParseTitle(c.Title(), prefix)
-		if !ok {
-			continue
-		}
-		seen++
-		if stateTold(title.State) {
+	all := srv.Backends(sc.Machine)
+	told := 0
+	for _, b := range all {
+		if b.StateTold() {
 			told++
 		}
-		role, ok := title.Of(url.User, url.Database)
-		if !ok || title.State != "idle" || cause == pgops.CauseRoleLimit && role != url.User {
+		role, ok := b.Title.Of(url.User, url.Database)
+		if !ok || b.Title.State != "idle" || cause == pgops.CauseRoleLimit && role != url.User {
 			continue
 		}
-		s := sessionOfTitle(c.PID, title)
-		s.Role, s.Database = role, url.Database
-		list = append(list, idleBackend{c, s})
+		list = append(list, b)
 	}
-	slices.SortFunc(list, func(a, b idleBackend) int { return int(a.process.Started - b.process.Started) })
 	switch {
 	case len(list) > 0:
-		return list, postmaster, ""
+		return list, ""
 	case told == 0:
-		return nil, postmaster, "the server's process titles tell no state (update_process_title=off?)"
+		return nil, "the server's process titles tell no state (update_process_title=off?)"
 	}
-	return nil, postmaster, fmt.Sprintf("of the %d backends none is an idle one of database %q", seen, url.Database)
-}
-
-// stateTold tells whether a title's state is one. With update_process_title=off
-// a backend keeps the title that it began with (measured on PostgreSQL 15):
-// names and address, and no state but that of its login.
-func stateTold(state string) bool {
-	return state != "" && state != "startup" && state != "authentication" && state != "initializing"
+	return nil, fmt.Sprintf("of the %d backends none is an idle one of database %q", len(all), url.Database)
 }
 
 // openBySignal is the third rung: with no slot left at all, SIGTERM to an idle
@@ -90,13 +58,12 @@ func stateTold(state string) bool {
 func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause) (*access, string) {
 	ctx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()
-	target := doors.target
-	if target.Listener != nil && target.Listener.Kind == hostops.Forwarder {
+	if doors.sc.srv.Container != nil && !doors.sc.srv.MaySignal() {
 		return openInContainer(ctx, deps, doors, cause)
 	}
 	signalled := 0
 	for n := 1; ctx.Err() == nil; n = max(3, 2*n) {
-		list, postmaster, why := idleBackends(ctx, deps, target, cause)
+		list, why := doors.sc.idleBackends(deps, cause)
 		if why != "" {
 			// Another cleanup may have freed what this one wanted to.
 			if a := seize(ctx, deps, doors); a != nil {
@@ -106,9 +73,9 @@ func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.
 		}
 		var sent []hostops.Process
 		for _, b := range list[:min(n, len(list))] {
-			if err := hostops.TerminateBackend(b.process, postmaster.Identity); err == nil {
-				sent = append(sent, b.process)
-				deps.progress("sent SIGTERM to idle backend %d of database %q", b.process.PID, b.session.Database)
+			if err := hostops.TerminateBackend(b.Process, doors.sc.srv.Postmaster.Identity); err == nil {
+				sent = append(sent, b.Process)
+				deps.progress("sent SIGTERM to idle backend %d of database %q", b.Process.PID, deps.Pool.URL().Database)
 			}
 		}
 		signalled += len(sent)
@@ -116,8 +83,33 @@ func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.
 		if a := seize(ctx, deps, doors); a != nil {
 			return a.freedBy(signalled), ""
 		}
+		if m, err := machine.Look(ctx); err == nil {
+			doors.sc.Machine = m
+		}
 	}
 	return nil, fmt.Sprintf("SIGTERM to idle backends: %d signalled, and each slot was taken again at once", signalled)
+}
+
+// openInContainer is the third rung for a server in a container, whose
+// processes are not ours to signal: one idle session after the other is ended
+// from within, through the engine, until a login gets the slot.
+func openInContainer(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause) (*access, string) {
+	url := deps.Pool.URL()
+	freed := 0
+	for ctx.Err() == nil {
+		how, err := doors.sc.srv.FreeSlot(ctx, url.User, url.Database, cause == pgops.CauseRoleLimit)
+		if err == nil {
+			freed++
+			deps.progress("in %s: %s", doors.sc.srv.Container, how)
+		}
+		if a := seize(ctx, deps, doors); a != nil {
+			return a.freedBy(freed), ""
+		}
+		if err != nil {
+			return nil, fmt.Sprintf("%s (%d ended)", err, freed)
+		}
+	}
+	return nil, fmt.Sprintf("%s: %d idle sessions ended inside, and each slot was taken again at once", doors.sc.srv.Container, freed)
 }
 
 // awaitEnd waits until the signalled backends are gone, and so their slots free:
@@ -152,7 +144,7 @@ const seizeTimeout = 400 * time.Millisecond
 func seize(ctx context.Context, deps *Deps, doors *reserved) *access {
 	deadline := time.Now().Add(seizeTimeout)
 	for ctx.Err() == nil && time.Now().Before(deadline) {
-		a, err := openURL(ctx, deps, &doors.target)
+		a, err := openURL(ctx, deps)
 		if err == nil {
 			return a
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 )
 
 // Source is one holder: a local process, or, where that can't be told, what
@@ -28,7 +29,9 @@ type Source struct {
 	Applications []string  `json:"applications"`
 	Roles        []string  `json:"roles"`
 	Databases    []string  `json:"databases"`
-	Addr         string    `json:"addr,omitempty"` // of the client; empty: Unix socket, or hidden
+	Addr         string    `json:"addr,omitempty"`      // of the client; empty: Unix socket, or hidden
+	Container    string    `json:"container,omitempty"` // the client is in this container of this machine
+	Through      string    `json:"through,omitempty"`   // what stands between and hides the process: "docker-proxy"
 	Count        int       `json:"count"`
 	Idle         int       `json:"idle"`
 	LastMinute   int       `json:"last_minute"`          // of Count, opened within the last minute
@@ -43,26 +46,34 @@ type Source struct {
 }
 
 // sources groups sessions by the process that holds them, most sessions first.
-func sources(h host, root string, port int, sessions []pgops.Session, clients map[int][]int) []Source {
+func sources(sc scene, sessions []pgops.Session, clients map[int]server.Client) []Source {
 	grouped := map[string][]pgops.Session{}
-	pids := map[string]int{}
+	who := map[string]server.Client{}
 	for _, s := range sessions {
+		client := clients[s.PID]
 		key := strings.Join([]string{s.ApplicationName, s.Role, s.ClientAddr}, "\x00")
-		if list := clients[s.PID]; len(list) > 0 {
-			key = fmt.Sprint(list[0])
-			pids[key] = list[0]
-		} else if ownerGone(h.sockets, port, s) {
+		switch {
+		case len(client.PIDs) > 0:
+			key = fmt.Sprint(client.PIDs[0])
+		case client.Container != nil:
+			key = client.Container.ID
+		case client.Gone:
 			key += "\x00dead"
+		case client.Through != "":
+			key = strings.Join([]string{s.ApplicationName, s.Role, client.Through}, "\x00")
 		}
-		grouped[key] = append(grouped[key], s)
+		grouped[key], who[key] = append(grouped[key], s), client
 	}
 	list := []Source{}
 	for key, group := range grouped {
-		src := sourceOf(group)
-		src.Dead = strings.HasSuffix(key, "\x00dead")
-		if pid := pids[key]; pid != 0 {
-			src.describe(h, pid, root)
-			src.describePooler(h)
+		src, client := sourceOf(group), who[key]
+		src.Dead, src.Through = client.Gone, client.Through
+		if client.Container != nil {
+			src.Container = client.Container.String()
+		}
+		if len(client.PIDs) > 0 {
+			src.describe(sc, client.PIDs[0])
+			src.describePooler(sc)
 		}
 		list = append(list, src)
 	}
@@ -104,12 +115,12 @@ func addOnce(list []string, s string) []string {
 }
 
 // describe adds what is known of the process.
-func (src *Source) describe(h host, pid int, root string) {
-	p := h.process(pid)
+func (src *Source) describe(sc scene, pid int) {
+	p := sc.Process(pid)
 	src.PID, src.Command, src.Dir, src.Started = pid, p.Command(), p.Dir, p.StartTime
-	src.Project, src.Ours, src.Stopped = hostops.Project(p.Dir), ofProject(p, root), p.State == hostops.Stopped
-	src.Ports = slices.Sorted(slices.Values(h.ports[pid]))
-	for _, up := range h.table.Ancestors(pid) {
+	src.Project, src.Ours, src.Stopped = hostops.Project(p.Dir), ofProject(p, sc.root), p.State == hostops.Stopped
+	src.Ports = sc.Ports(pid)
+	for _, up := range sc.Table.Ancestors(pid) {
 		if up.PID == 1 || len(src.Parents) == 4 {
 			break
 		}
@@ -156,8 +167,13 @@ func (s Source) Name() string {
 		if name == "" {
 			name = "a client without application_name"
 		}
-		if s.Dead {
+		switch {
+		case s.Container != "":
+			return s.Container
+		case s.Dead:
 			return name + " (its process is dead, the server has not noticed)"
+		case s.Through != "":
+			return name + " through " + s.Through + " (process unknown)"
 		}
 		if s.Addr != "" {
 			name += " at " + s.Addr

@@ -1,17 +1,12 @@
 package runbook
 
 import (
-	"context"
 	"fmt"
 	"net"
-	"net/netip"
-	"path/filepath"
-	"slices"
 	"strings"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -29,47 +24,6 @@ func placeOf(url *settings.URL) Place {
 	return Place{Host: url.Hosts[0].Name, Port: int(url.Hosts[0].Port), Database: url.Database, Role: url.User}
 }
 
-// Target is the server that a procedure acts on, and whether it was proven to
-// be this machine's own. Nothing is ended on one that was not.
-type Target struct {
-	Place
-	Local    bool      `json:"local"`
-	Proof    string    `json:"proof"`              // why it counts as local, or why it does not
-	Listener *Listener `json:"listener,omitempty"` // null: hidden from this user, or not on this machine
-	// Addresses are those that the host's name resolves to, where it is several
-	// and not just this machine's loopback.
-	Addresses []string `json:"addresses,omitempty"`
-	hidden    bool     // something listens on this very machine, and whose it is can't be told
-	// behind is the server's own port where a pooler listens on Port; 0: none does.
-	behind int
-}
-
-// clientsPort is the port that the server's clients are connected to.
-func (t Target) clientsPort() int {
-	if t.behind != 0 {
-		return t.behind
-	}
-	return t.Port
-}
-
-// Listener is the process behind the URL's host and port.
-type Listener struct {
-	PID  int                  `json:"pid"`
-	Name string               `json:"name"`
-	Kind hostops.ListenerKind `json:"-"`
-}
-
-func (t Target) String() string {
-	s := fmt.Sprintf("database %q, role %q at %s", t.Database, t.Role, t.At())
-	if t.Listener != nil {
-		s += fmt.Sprintf(" (listener: %s, pid %d)", t.Listener.Name, t.Listener.PID)
-	}
-	if len(t.Addresses) > 0 {
-		s += fmt.Sprintf(" (several addresses: %s)", strings.Join(t.Addresses, ", "))
-	}
-	return s
-}
-
 // At is host and port for people, or the path of the socket.
 func (t Place) At() string {
 	if strings.HasPrefix(t.Host, "/") {
@@ -78,159 +32,75 @@ func (t Place) At() string {
 	return net.JoinHostPort(t.Host, fmt.Sprint(t.Port))
 }
 
-// locate finds the listener of the URL's host and port. Several hosts are
-// local only when each is: the driver may use any of them.
-func locate(ctx context.Context, url *settings.URL) (Target, error) {
-	sockets, err := hostops.ReadSockets(ctx)
-	if err != nil {
-		return Target{}, fmt.Errorf("look for the listener: %w", err)
-	}
-	return locateIn(ctx, sockets, url), nil
+// Target is the server that a procedure acts on, and whether it was proven to
+// be this machine's own. Nothing is ended on one that was not.
+type Target struct {
+	Place
+	Address   string     `json:"address,omitempty"` // where it answered: IP address and port, or a socket's path
+	Local     bool       `json:"local"`
+	Proof     string     `json:"proof"`               // why it counts as local, or why it does not
+	Listener  *Listener  `json:"listener,omitempty"`  // absent: hidden from this user, or not on this machine
+	Container *Container `json:"container,omitempty"` // where the server runs; absent: in none, or not told
+	// Others are servers on the same port at other addresses of this machine.
+	Others []string `json:"other_servers,omitempty"`
 }
 
-func locateIn(ctx context.Context, sockets *hostops.Sockets, url *settings.URL) Target {
-	var t Target
-	for i, host := range url.Hosts {
-		one := locateHost(ctx, sockets, host.Name, int(host.Port))
-		if i == 0 || !one.Local {
-			t = one
-		}
-		if !one.Local {
-			break
-		}
-	}
-	t.Database, t.Role = url.Database, url.User
-	return t
+// Listener is the process that accepts connections at the address.
+type Listener struct {
+	PID  int    `json:"pid"`
+	Name string `json:"name"`
 }
 
-func locateHost(ctx context.Context, sockets *hostops.Sockets, host string, port int) Target {
-	t := Target{Place: Place{Host: host, Port: port}}
-	if strings.HasPrefix(host, "/") {
-		t.Local, t.Proof = true, "a Unix socket of this machine"
-		if pid, ok := sockets.UnixListener(filepath.Join(host, fmt.Sprintf(".s.PGSQL.%d", port))); ok {
-			if p, err := hostops.Find(pid); err == nil {
-				t.Listener = &Listener{PID: pid, Name: p.Name, Kind: hostops.KindOf(p)}
-			}
-		}
-		return t
-	}
-	addrs, err := resolve(ctx, host)
-	if err != nil {
-		t.Proof = "its host does not resolve to an address"
-		return t
-	}
-	if len(addrs) > 1 && slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !a.IsLoopback() }) {
-		for _, addr := range addrs {
-			t.Addresses = append(t.Addresses, addr.String())
-		}
-	}
-	for _, addr := range addrs {
-		if !hostops.LocalAddress(addr) {
-			t.Proof = fmt.Sprintf("%s is not an address of this machine", addr)
-			if hostops.BridgeNetwork(addr) {
-				t.Local, t.Proof = true, fmt.Sprintf("%s lies on a container network of this machine", addr)
-			}
-			return t
+// Container is a container of this machine.
+type Container struct {
+	Engine  string `json:"engine"` // docker, podman
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Image   string `json:"image"`
+	Project string `json:"compose_project,omitempty"`
+	Service string `json:"compose_service,omitempty"`
+	State   string `json:"state"`
+
+	words string
+}
+
+// targetOf is what a report says of a server.
+func targetOf(url *settings.URL, s *server.Server) Target {
+	t := Target{Place: placeOf(url), Local: s.Local, Proof: s.Proof, Others: s.Others}
+	if a := s.Address; !a.IsZero() {
+		t.Host, t.Port, t.Address = a.Host.Name, a.Port(), a.Socket
+		if !a.IsUnix() {
+			t.Address = a.TCP.String()
 		}
 	}
-	t.Proof = fmt.Sprintf("nothing listens on port %d", port)
-	for _, l := range listenersOn(sockets, port, addrs) {
-		judge(&t, l)
-		if !t.Local {
-			break
-		}
+	if s.Listener.PID != 0 {
+		t.Listener = &Listener{PID: s.Listener.PID, Name: s.Listener.Name}
+	}
+	if c := s.Container; c != nil {
+		t.Container = &Container{Engine: c.Engine, ID: c.ID, Name: c.Name, Image: c.Image, Project: c.Project, Service: c.Service, State: c.State, words: c.String()}
 	}
 	return t
 }
 
-// listenersOn are the processes that listen on a port of these addresses, the
-// zero Process for one that is hidden from this user. A
-// server's child that has just been forked holds its parent's socket for a
-// moment: the parent is the listener.
-func listenersOn(sockets *hostops.Sockets, port int, addrs []netip.Addr) []hostops.Process {
-	var list []hostops.Process
-	pids := map[int]bool{}
-	for _, l := range sockets.Listeners() {
-		if int(l.Addr.Port()) == port && serves(l.Addr.Addr(), addrs) {
-			pids[l.PID] = true
-		}
+func (t Target) String() string {
+	s := fmt.Sprintf("database %q, role %q at %s", t.Database, t.Role, t.At())
+	var more []string
+	if t.Address != "" && t.Address != t.At() && !strings.HasPrefix(t.Host, "/") {
+		more = append(more, t.Address)
 	}
-	for pid := range pids {
-		if pid == 0 {
-			list = append(list, hostops.Process{})
-			continue
-		}
-		if p, err := hostops.Find(pid); err == nil && (p.PPID == 0 || !pids[p.PPID]) { // else it is gone, or such a child
-			list = append(list, p)
-		}
+	switch {
+	case t.Container != nil:
+		more = append(more, t.Container.words)
+	case t.Listener != nil:
+		more = append(more, fmt.Sprintf("listener: %s, pid %d", t.Listener.Name, t.Listener.PID))
 	}
-	return list
-}
-
-// judge takes one listener of the port into account. With several, the first
-// that is not local decides.
-func judge(t *Target, p hostops.Process) {
-	pid := p.PID
-	if pid == 0 {
-		t.Local, t.hidden, t.Proof = false, true, "the process that listens belongs to another user, who it is can't be told before a login"
-		return
+	if len(more) > 0 {
+		s += " (" + strings.Join(more, "; ") + ")"
 	}
-	t.Listener = &Listener{PID: pid, Name: p.Name, Kind: hostops.KindOf(p)}
-	switch t.Listener.Kind {
-	case hostops.Postgres:
-		t.Local, t.Proof = true, fmt.Sprintf("PostgreSQL listens there on this machine (pid %d)", pid)
-	case hostops.Forwarder:
-		t.Local, t.Proof = true, fmt.Sprintf("a container of this machine publishes the port (%s, pid %d)", t.Listener.Name, pid)
-	default:
-		t.Local, t.Proof = false, fmt.Sprintf("%s (pid %d) listens there, which is no PostgreSQL of this machine", t.Listener.Name, pid)
+	if len(t.Others) > 0 {
+		s += "; on the same port, and left alone: " + strings.Join(t.Others, ", ")
 	}
-}
-
-// serves tells whether a listener bound to bound answers one of the addresses.
-func serves(bound netip.Addr, addrs []netip.Addr) bool {
-	if bound.IsUnspecified() {
-		return true // an IPv6 wildcard takes IPv4 too unless it says otherwise
-	}
-	for _, a := range addrs {
-		if a.Unmap() == bound.Unmap() {
-			return true
-		}
-	}
-	return false
-}
-
-func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{addr.Unmap()}, nil
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	return addrs, err
-}
-
-// prove looks for the proof that only a session gives, where the listener was
-// hidden: the backend that serves us is a process of this machine whose title
-// carries our own client port, or the port is this machine's and the server's
-// own address lies on a container network of this machine. (Of another
-// machine's server that address proves nothing: Docker gives 172.17.0.x
-// everywhere.)
-func (t *Target) prove(server pgops.Server) {
-	if t.Local || (t.Listener != nil && t.Listener.Kind != hostops.Pooler) {
-		return
-	}
-	if t.hidden && server.ServerAddr.IsValid() && hostops.BridgeNetwork(server.ServerAddr) {
-		t.Local, t.Proof = true, fmt.Sprintf("the server's address %s lies on a container network of this machine", server.ServerAddr)
-		return
-	}
-	p, err := hostops.Find(server.BackendPID)
-	if err != nil || server.ClientPort <= 0 {
-		return
-	}
-	if title := strings.Join(p.Args, " "); strings.HasPrefix(title, "postgres:") && strings.Contains(title, fmt.Sprintf("(%d)", server.ClientPort)) {
-		t.Local, t.Proof = true, fmt.Sprintf("our own backend is process %d of this machine, and its title carries our port", server.BackendPID)
-	}
+	return s
 }
 
 // permit is the gate before every harm. On a server that is not proven local

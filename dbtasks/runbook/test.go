@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
@@ -62,7 +63,9 @@ func Test(ctx context.Context, deps *Deps, o TestOptions) (TestReport, error) {
 	if err != nil {
 		f := behindPooler(ctx, deps, url, loginFailure(deps, url, err))
 		if pgops.CauseOf(err).NoSlot() {
-			nameHolders(ctx, deps, int(url.Hosts[0].Port), f)
+			if sc, err := sceneWithoutSession(ctx, deps); err == nil {
+				sc.nameHolders(f, sc.seenFromOutside(deps))
+			}
 		}
 		return TestReport{}, f
 	}
@@ -118,10 +121,10 @@ func testURL(ctx context.Context, deps *Deps, url *settings.URL) (TestReport, er
 	r.LatencyMS = milliseconds(server.Latency)
 	r.Slots, r.Usable, r.Free = server.Slots, server.Slots.Usable(), server.Slots.Free()
 	s.server, s.pooled = server, r.Pooler
-	r.Holders = whenCrowded(ctx, deps, s.conn, Target{Place: r.Target, behind: s.behind()}, r.Slots)
+	r.Holders = s.whenCrowded(ctx, deps, r.Slots)
 	if (r.Pooler || url.PgBouncer) && r.Route == RouteDatabaseURL {
-		if h, err := look(ctx, nil); err == nil {
-			r.Bouncer = h.askBouncer(ctx, deps)
+		if m, err := machine.Look(ctx); err == nil {
+			r.Bouncer = askBouncer(ctx, deps, m)
 		}
 	}
 	return r, nil
@@ -133,13 +136,13 @@ func freshSession(ctx context.Context, deps *Deps, url *settings.URL) (*access, 
 		if err != nil {
 			return nil, err
 		}
-		return &access{conn: c.Conn(), release: c.Release}, nil
+		return &access{conn: c.Conn(), pin: deps.Pool.Pin(), release: c.Release}, nil
 	}
-	conn, err := pgops.Login(ctx, url)
+	conn, err := deps.pin(url).Login(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &access{conn: conn, release: func() { pgops.Logout(ctx, conn) }}, nil
+	return &access{conn: conn, pin: deps.pin(url), release: func() { pgops.Logout(ctx, conn) }}, nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

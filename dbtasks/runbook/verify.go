@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
@@ -229,29 +230,28 @@ func (v *verification) count(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	h, err := look(ctx, sessions)
+	m, err := machine.Look(ctx)
 	if err != nil {
 		return 0, err
 	}
-	port := placeOf(v.deps.Pool.URL()).Port
 	if v.held.pooled { // the server's sessions are the pooler's: the dev server's are those at the pooler
 		n := 0
-		for _, c := range h.sockets.Connections(port) {
-			if c.PID != 0 && v.server.owns(h.table, c.PID) {
+		for _, c := range m.Sockets.Connections(placeOf(v.deps.Pool.URL()).Port) {
+			if c.PID != 0 && v.server.owns(m.Table, c.PID) {
 				n++
 			}
 		}
 		v.report.CountedBy = "process"
 		return n, nil
 	}
-	clients := backendClients(h, port, sessions)
+	clients := v.held.on(ctx, m).Clients(m, sessions)
 	byProcess, byDatabase := 0, 0
 	for _, s := range sessions {
 		if s.ApplicationName == pgops.ApplicationName {
 			continue
 		}
-		holders := clients[s.PID]
-		if len(holders) > 0 && v.server.owns(h.table, holders[0]) {
+		holders := clients[s.PID].PIDs
+		if len(holders) > 0 && v.server.owns(m.Table, holders[0]) {
 			byProcess++
 		}
 		if len(holders) == 0 && !v.before[s.ID()] {

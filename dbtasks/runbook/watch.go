@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
@@ -142,13 +143,13 @@ func (w *Watch) ask(ctx context.Context) (Look, error) {
 // login takes a session of the pool. To say who holds the slots when all are
 // taken it takes a reserved one instead, where it may.
 func (w *Watch) login(ctx context.Context) error {
-	a, err := openURL(ctx, w.deps, nil)
+	a, err := openURL(ctx, w.deps)
 	cause := pgops.CauseOf(err)
 	full := cause == pgops.CauseReservedOnly || cause == pgops.CauseSlotsFull
 	if w.sources && full && time.Since(w.triedReserved) > reservedPause {
 		w.triedReserved = time.Now()
-		if target, located := locate(ctx, w.deps.Pool.URL()); located == nil {
-			if entered := reservedOf(w.deps, target).enter(ctx, cause); entered != nil {
+		if sc, looked := sceneWithoutSession(ctx, w.deps); looked == nil {
+			if entered := reservedOf(ctx, w.deps, sc).enter(ctx, cause); entered != nil {
 				a, err = entered, nil
 				w.history.mark(time.Now(), "full: logins refused")
 			}
@@ -176,7 +177,7 @@ func (w *Watch) count(ctx context.Context) (Look, error) {
 		return Look{}, err
 	}
 	l := Look{MonitorSample: MonitorSample{Sample: pgops.SampleOf(sessions, database, w.held.server.Slots), Bouncer: w.lookAtPooler(ctx)}}
-	l.Sources, l.Sessions = w.holders.of(ctx, w.deps.Config.Root, w.target(), l.Bouncer, sessions)
+	l.Sources, l.Sessions = w.holders.of(ctx, w.deps, w.held, l.Bouncer, sessions)
 	return l, nil
 }
 
@@ -191,7 +192,7 @@ func (w *Watch) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport, e
 		r, err = Cleanup(ctx, w.deps, o)
 	} else {
 		o.Caller = "db:cleanup"
-		if r, err = cleanup(ctx, w.deps, w.held, o, lookBeside(ctx)); w.held.conn.IsClosed() {
+		if r, err = cleanup(ctx, w.deps, w.held, o, machine.Begin(ctx)); w.held.conn.IsClosed() {
 			w.drop()
 		}
 	}
@@ -209,7 +210,7 @@ func (w *Watch) crowd(ctx context.Context, s MonitorSample) string {
 	if w.held == nil || s.Refused {
 		return ""
 	}
-	return whenCrowded(ctx, w.deps, w.held.conn, w.target(), s.Slots)
+	return w.held.whenCrowded(ctx, w.deps, s.Slots)
 }
 
 // Place is what is watched.
@@ -248,15 +249,6 @@ func (w *Watch) Close() {
 	defer w.mu.Unlock()
 	w.drop()
 	w.pooler.close()
-}
-
-// target is what is watched, and where the server's clients are connected to.
-func (w *Watch) target() Target {
-	t := Target{Place: w.report.Target}
-	if w.held != nil {
-		t.behind = w.held.behind()
-	}
-	return t
 }
 
 func (w *Watch) drop() {

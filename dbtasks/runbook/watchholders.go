@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
@@ -13,9 +14,8 @@ import (
 // looked at again only for a session that is new, and now and then for what
 // may change about the processes.
 type holders struct {
-	host  host
-	at    time.Time // when host was looked at; zero: never
-	known map[pgops.SessionID]bool
+	machine *machine.Machine // nil: never looked at
+	known   map[pgops.SessionID]bool
 }
 
 // holdersAge is how old what is told of the processes may be (folder, command,
@@ -24,22 +24,22 @@ const holdersAge = 30 * time.Second
 
 // of groups the sessions by holder. Where this machine can't be looked at they
 // are grouped by what the server tells.
-func (c *holders) of(ctx context.Context, root string, target Target, bouncer *Bouncer, sessions []pgops.Session) ([]Source, []WhoSession) {
+func (c *holders) of(ctx context.Context, deps *Deps, a *access, bouncer *Bouncer, sessions []pgops.Session) ([]Source, []WhoSession) {
 	isNew := func(s pgops.Session) bool { return !c.known[s.ID()] }
-	if time.Since(c.at) > holdersAge || slices.ContainsFunc(sessions, isNew) {
-		if h, err := look(ctx, sessions); err == nil {
-			c.host, c.at = h, time.Now()
+	if c.machine == nil || time.Since(c.machine.At) > holdersAge || slices.ContainsFunc(sessions, isNew) {
+		if m, err := machine.Look(ctx); err == nil {
+			c.machine = m
 		}
 		c.known = make(map[pgops.SessionID]bool, len(sessions))
 		for _, s := range sessions {
 			c.known[s.ID()] = true
 		}
 	}
-	if c.host.table == nil {
+	if c.machine == nil {
 		return nil, nil
 	}
-	c.host.bouncer = bouncer
-	r := WhoReport{Target: target}
-	r.fill(c.host, root, sessions)
+	sc := scene{Machine: c.machine, srv: a.on(ctx, c.machine), root: deps.Config.Root, bouncer: bouncer}
+	var r WhoReport
+	r.fill(sc, sessions)
 	return r.Sources, r.Sessions
 }

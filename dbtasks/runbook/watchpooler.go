@@ -4,14 +4,15 @@ import (
 	"context"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // poolerWatch holds a login at PgBouncer's console from look to look. It
 // takes no session of the server.
 type poolerWatch struct {
-	console *pgops.Console // nil: none answered, or it was lost
-	host    host           // when the console was asked for
+	console *pgops.Console   // nil: none answered, or it was lost
+	machine *machine.Machine // when the console was asked for
 	askedAt time.Time
 	closed  *Bouncer // what is told without a console; nil: there is no PgBouncer
 }
@@ -30,12 +31,12 @@ func (w *Watch) lookAtPooler(ctx context.Context) *Bouncer {
 	defer cancel()
 	if p.console == nil {
 		p.askedAt, p.closed = time.Now(), nil
-		if p.host, err = look(ctx, nil); err != nil || !(w.held != nil && w.held.pooled) && !p.host.poolerPossible(ctx, w.deps) {
+		if p.machine, err = machine.Look(ctx); err != nil || !(w.held != nil && w.held.pooled) && !poolerPossible(ctx, w.deps, p.machine) {
 			return nil
 		}
-		p.console, err = openConsole(ctx, url)
+		p.console, err = openConsole(ctx, w.deps.pin(url), p.machine)
 	}
-	b := p.host.lookAtBouncer(ctx, url, p.console, err)
+	b := lookAtBouncer(ctx, w.deps.pin(url), p.machine, p.console, err)
 	if p.console == nil {
 		p.closed = b
 	} else if b == nil || b.Closed != "" {

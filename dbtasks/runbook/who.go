@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
-
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 )
 
 // WhoReport is who holds the server's connections, sessions of every database.
@@ -35,7 +35,7 @@ type WhoSession struct {
 // slots and ends nothing; with no slot at all it tells what sockets and process
 // titles tell.
 func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
-	looked := lookBeside(ctx)
+	looked := machine.Begin(ctx)
 	a, err := open(ctx, deps, openOptions{caller: "db:who", looked: looked})
 	if f := AsFailure(err); f != nil && pgops.Cause(f.Code).NoSlot() {
 		return whoWithoutSession(ctx, deps, f)
@@ -48,49 +48,48 @@ func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
 	if err != nil {
 		return WhoReport{}, err
 	}
-	h, err := looked(sessions)
+	m, err := looked.Machine(server.Ends(sessions))
 	if err != nil {
 		return WhoReport{}, err
 	}
-	if a.pooled || h.poolerPossible(ctx, deps) {
-		h.bouncer = h.askBouncer(ctx, deps)
-	}
+	sc := a.scene(ctx, deps, m)
 	slots := a.server.Slots
-	r := WhoReport{OK: true, Target: *a.locate(ctx, deps, h.sockets), Route: a.route, Slots: slots, Usable: slots.Usable(), Free: slots.Free(), Sessions: []WhoSession{}}
-	r.fill(h, deps.Config.Root, sessions)
-	r.addBouncer(h, deps)
+	r := WhoReport{OK: true, Target: targetOf(deps.Pool.URL(), sc.srv), Route: a.route, Slots: slots, Usable: slots.Usable(), Free: slots.Free(), Sessions: []WhoSession{}}
+	r.fill(sc, sessions)
+	r.addBouncer(sc, deps)
 	return r, nil
 }
 
 // whenCrowded is the headline when more than half of the usable slots are
 // taken, for targets that are about something else; empty otherwise, and where
 // it can't be told.
-func whenCrowded(ctx context.Context, deps *Deps, conn *pgx.Conn, target Target, slots pgops.Slots) string {
+func (a *access) whenCrowded(ctx context.Context, deps *Deps, slots pgops.Slots) string {
 	if slots.Used*2 <= slots.Usable() {
 		return ""
 	}
-	sessions, err := pgops.Sessions(ctx, conn, "")
+	sessions, err := pgops.Sessions(ctx, a.conn, "")
 	if err != nil {
 		return ""
 	}
-	r := WhoReport{Target: target, Slots: slots, Usable: slots.Usable(), Free: slots.Free()}
-	h, err := look(ctx, sessions)
+	r := WhoReport{Slots: slots, Usable: slots.Usable(), Free: slots.Free()}
+	m, err := machine.Look(ctx)
 	if err != nil {
 		return ""
 	}
-	r.fill(h, deps.Config.Root, sessions)
+	r.fill(a.scene(ctx, deps, m), sessions)
 	return r.Headline()
 }
 
 // fill finds the sources.
-func (r *WhoReport) fill(h host, root string, sessions []pgops.Session) {
-	clients := backendClients(h, r.Target.clientsPort(), sessions)
-	r.Sources = sources(h, root, r.Target.clientsPort(), sessions, clients)
+func (r *WhoReport) fill(sc scene, sessions []pgops.Session) {
+	clients := sc.holders(sessions)
+	r.Sources = sources(sc, sessions, clients)
 	for _, s := range sessions {
 		w := WhoSession{Session: s}
-		if list := clients[s.PID]; len(list) > 0 {
+		if list := clients[s.PID].PIDs; len(list) > 0 {
 			w.HolderPID = list[0]
 		}
+		w.PID = max(0, s.PID) // below: its backend is not known
 		r.Sessions = append(r.Sessions, w)
 	}
 	slices.SortStableFunc(r.Sessions, func(a, b WhoSession) int { return a.HolderPID - b.HolderPID })

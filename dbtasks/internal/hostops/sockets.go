@@ -61,6 +61,10 @@ func ReadSocketsBut(ctx context.Context, skip func(pid int) bool) (*Sockets, err
 	return readSockets(ctx, skip)
 }
 
+// ReadTCP reads the TCP sockets alone, without their holders where those take a
+// pass over all processes (Linux).
+func ReadTCP(ctx context.Context) (*Sockets, error) { return readTCP(ctx) }
+
 func (s *Sockets) pids(t tcpSocket) []int {
 	if t.holder != 0 {
 		return []int{t.holder}

@@ -12,13 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func readSockets(ctx context.Context, skip func(pid int) bool) (*Sockets, error) {
+func readTCP(context.Context) (*Sockets, error) {
 	s := &Sockets{}
 	var err error
 	if s.tcp, err = tcpSockets(); err != nil {
-		if s.tcp, err = tcpSocketsOfProc(); err != nil { // a sandbox may forbid netlink
-			return nil, err
-		}
+		s.tcp, err = tcpSocketsOfProc() // a sandbox may forbid netlink
+	}
+	return s, err
+}
+
+func readSockets(ctx context.Context, skip func(pid int) bool) (*Sockets, error) {
+	s, err := readTCP(ctx)
+	if err != nil {
+		return nil, err
 	}
 	s.unix, _ = unixSockets() // a bonus
 	s.holders, err = holders(ctx, skip)

@@ -37,3 +37,5 @@ func tableAddr(a net.Addr) netip.AddrPort {
 	}
 	return netip.AddrPortFrom(addr.Unmap(), uint16(a.Port))
 }
+
+func readTCP(ctx context.Context) (*Sockets, error) { return readSockets(ctx, nil) }

@@ -1,6 +1,7 @@
 package pgops
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -20,6 +21,9 @@ type Address struct {
 
 // IsZero tells whether this is no address at all.
 func (a Address) IsZero() bool { return a.Socket == "" && !a.TCP.IsValid() }
+
+// Same tells whether two addresses are one and the same place.
+func (a Address) Same(b Address) bool { return a.target() == b.target() && a.network() == b.network() }
 
 // IsUnix tells whether it is a Unix socket.
 func (a Address) IsUnix() bool { return a.Socket != "" }
@@ -62,3 +66,7 @@ func SocketPath(dir string, port int) string {
 
 // isSocketDir tells whether a URL's host is the folder of a Unix socket.
 func isSocketDir(host string) bool { return strings.HasPrefix(host, "/") }
+
+// Dial opens a connection to the address and sends nothing. The caller closes
+// it.
+func (a Address) Dial(ctx context.Context) (net.Conn, error) { return dial(ctx, a, 1) }

@@ -25,14 +25,14 @@ type Console struct {
 // pooler of another make.
 var ErrNoConsole = errors.New("this is no PgBouncer's console")
 
-// OpenConsole logs in with the role of the URL, which has to be one of
-// PgBouncer's stats_users or admin_users. The context bounds it; the caller
-// closes it.
+// OpenConsole logs in at the pinned address with the role of the URL, which has
+// to be one of PgBouncer's stats_users or admin_users. The context bounds it;
+// the caller closes it.
 //
 // PgBouncer is told by the server_version that its console gives at the login,
 // "1.18.0/bouncer": SHOW VERSION answers with a notice in 1.12 and a row later.
-func OpenConsole(ctx context.Context, url *settings.URL) (*Console, error) {
-	conn, err := Login(ctx, url.Console())
+func OpenConsole(ctx context.Context, pin *Pin, url *settings.URL) (*Console, error) {
+	conn, err := pin.LoginAs(ctx, url)
 	if err != nil {
 		return nil, err
 	}

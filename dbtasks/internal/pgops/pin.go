@@ -36,6 +36,11 @@ type Pin struct {
 // NewPin reaches for nothing yet.
 func NewPin(url *settings.URL) *Pin { return &Pin{url: url, passed: map[string]bool{}} }
 
+// At is a pin that was chosen by somebody else.
+func At(url *settings.URL, a Address) *Pin {
+	return &Pin{url: url, address: a, passed: map[string]bool{}}
+}
+
 // Address is the chosen one; zero where none was reached so far.
 func (p *Pin) Address() Address {
 	p.mu.Lock()
@@ -125,7 +130,7 @@ func (p *Pin) Apply(ctx context.Context, cfg *pgx.ConnConfig) error {
 		}
 	}
 	if len(own) == 0 {
-		return fmt.Errorf("log in: %s is none of the addresses of this login", a)
+		return fmt.Errorf("%s is none of the addresses of this login", a)
 	}
 	cfg.Host, cfg.Port, cfg.TLSConfig, cfg.Fallbacks = own[0].Host, own[0].Port, own[0].TLSConfig, own[1:]
 	if !a.IsUnix() {
@@ -141,17 +146,24 @@ func (p *Pin) Apply(ctx context.Context, cfg *pgx.ConnConfig) error {
 	return nil
 }
 
+// URL is the one whose address this is.
+func (p *Pin) URL() *settings.URL { return p.url }
+
 // Login opens one session outside the pool on the pinned address and runs
 // nothing. It comes back within the URL's connect timeout; the caller closes
 // the session with Logout.
-func (p *Pin) Login(ctx context.Context) (*pgx.Conn, error) {
+func (p *Pin) Login(ctx context.Context) (*pgx.Conn, error) { return p.LoginAs(ctx, p.url) }
+
+// LoginAs is Login with another URL that names the same host and port: another
+// role, another database.
+func (p *Pin) LoginAs(ctx context.Context, url *settings.URL) (*pgx.Conn, error) {
 	for {
-		cfg, err := p.url.ConnConfig()
+		cfg, err := url.ConnConfig()
 		if err != nil {
 			return nil, err
 		}
 		conn, err := p.login(ctx, cfg)
-		if err == nil || !p.moveOn(err) {
+		if err == nil || !(parametersRefused(err) && url.SendFewer()) && !p.moveOn(err) {
 			return conn, err
 		}
 	}
@@ -175,7 +187,7 @@ func (p *Pin) login(ctx context.Context, cfg *pgx.ConnConfig) (*pgx.Conn, error)
 // what they are for. Where a pooler refused the tool's startup parameters, the
 // next login sends fewer. It tells whether there is another login to try.
 func (p *Pin) moveOn(err error) bool {
-	if parametersRefused(err) && p.url.SendFewer() {
+	if parametersRefused(err) && p.url.SendFewer() { // of a pool's login
 		return true
 	}
 	p.mu.Lock()

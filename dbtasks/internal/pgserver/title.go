@@ -86,3 +86,10 @@ func (t Title) Of(role, database string) (ofRole string, ok bool) {
 	}
 	return ofRole, true
 }
+
+// Pair are role and database where the names hold one blank, and can be cut
+// in one way only.
+func (t Title) Pair() (role, database string, ok bool) {
+	role, database, ok = strings.Cut(t.Names, " ")
+	return role, database, ok && !strings.Contains(database, " ")
+}

@@ -97,7 +97,8 @@ func (u *URL) refusedByDriver() error {
 }
 
 // As is the same server and database for another role: at host (a socket
-// folder or a name) and port, without a password.
+// folder or a name) and port, without a password, also one of PGPASSWORD or
+// ~/.pgpass: nobody said that it may be sent there.
 func (u *URL) As(role, host string, port int) *URL {
 	other := *u
 	other.User, other.Limit = role, 1
@@ -112,6 +113,7 @@ func (u *URL) As(role, host string, port int) *URL {
 	}
 	other.secret = func() secrets { return hidden }
 	other.Origin = Origin{Variable: AdminURL}
+	other.noStored = true
 	other.fewer = new(atomic.Bool)
 	return &other
 }
@@ -151,6 +153,9 @@ func (u *URL) keywords() (map[string]string, error) {
 		set["password"] = password
 	}
 	maps.Copy(set, u.passed)
+	if u.noStored {
+		set["password"], set["passfile"] = "", os.DevNull
+	}
 	return set, u.tlsKeywords(set)
 }
 

@@ -46,6 +46,7 @@ type URL struct {
 	tls        tlsSettings
 	passed     map[string]string // libpq's own parameters, handed to pgx as they are
 	root       string
+	noStored   bool // no password of the environment's or of ~/.pgpass: the user named none for this place
 
 	// A func, which fmt can't look into where it can't call Format (in another
 	// struct's unexported field). Nil in a URL that was not parsed.

@@ -1,0 +1,134 @@
+package runbook
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
+)
+
+// scene is what a procedure judges by at one moment: this machine, the one
+// server, and what its pooler tells.
+type scene struct {
+	*machine.Machine
+	srv     *server.Server
+	root    string   // of the project that this tool was called for
+	bouncer *Bouncer // what PgBouncer's console tells; nil: nobody asked, or there is none
+}
+
+// scene is the session's server among what a look at the machine showed.
+func (a *access) scene(ctx context.Context, deps *Deps, m *machine.Machine) scene {
+	sc := scene{Machine: m, srv: a.on(ctx, m), root: deps.Config.Root}
+	if a.pooled || poolerPossible(ctx, deps, m) {
+		sc.bouncer = askBouncer(ctx, deps, m)
+	}
+	return sc
+}
+
+// sceneNow looks at this machine now; without a session (nil) the server is
+// proven without one.
+func (a *access) sceneNow(ctx context.Context, deps *Deps) (scene, error) {
+	if a == nil {
+		return sceneWithoutSession(ctx, deps)
+	}
+	m, err := machine.Look(ctx)
+	if err != nil {
+		return scene{}, err
+	}
+	return a.scene(ctx, deps, m), nil
+}
+
+// on finds the session's server and has the session prove it, once.
+func (a *access) on(ctx context.Context, m *machine.Machine) *server.Server {
+	if a.srv == nil {
+		a.srv = server.Look(m, a.pin.Address())
+	}
+	if !a.proven {
+		a.srv.Prove(ctx, m, a.conn.PgConn().Conn(), a.server, a.pooled)
+		a.proven = true
+	}
+	return a.srv
+}
+
+// holders maps the backends of sessions to the processes of this machine at
+// their other ends. What PgBouncer's console says is its own is the pooler's.
+func (sc scene) holders(sessions []pgops.Session) map[int]server.Client {
+	clients := sc.srv.Clients(sc.Machine, sessions)
+	for _, s := range sessions {
+		if _, ok := sc.bouncer.server(s); ok && sc.bouncer.PID != 0 {
+			clients[s.PID] = server.Client{PIDs: []int{sc.bouncer.PID}}
+		}
+	}
+	return clients
+}
+
+// ofThisProject are the backends whose clients are running processes of this
+// project.
+func (sc scene) ofThisProject(clients map[int]server.Client) []int {
+	ours := map[int]bool{} // by pid of the client
+	var backends []int
+	for backend, client := range clients {
+		for _, pid := range client.PIDs {
+			if _, known := ours[pid]; !known {
+				p := sc.Process(pid)
+				ours[pid] = p.State == hostops.Running && ofProject(p, sc.root)
+			}
+			if ours[pid] {
+				backends = append(backends, backend)
+				break
+			}
+		}
+	}
+	return backends
+}
+
+// ofProject tells whether a process works for this project: its working
+// directory lies under the project's root.
+func ofProject(p hostops.Process, root string) bool {
+	return p.Dir != "" && hostops.Under(p.Dir, root)
+}
+
+// mostHolders is how many processes a failure names.
+const mostHolders = 8
+
+// nameHolders adds to a failure for want of slots who holds them: the local
+// processes at the client ends, by titles and sockets alone, most sessions
+// first. ours tells whether a dev server or another process of this project is
+// among them.
+func (sc scene) nameHolders(f *Failure, sessions []pgops.Session) (list []Source) {
+	list = sources(sc, sessions, sc.holders(sessions))
+	hidden := 0
+	for i, s := range list {
+		if s.PID == os.Getpid() {
+			continue
+		}
+		if s.PID == 0 && s.Container == "" {
+			hidden += s.Count
+			continue
+		}
+		if i >= mostHolders {
+			break
+		}
+		whose := ""
+		if s.Ours {
+			whose = "; of this project"
+		}
+		f.Details = append(f.Details, fmt.Sprintf("%d connections held by %s%s", s.Count, s.Name(), whose))
+	}
+	if hidden > 0 {
+		f.Details = append(f.Details, fmt.Sprintf("%d connections held by clients whose process can't be told from here", hidden))
+	}
+	return list
+}
+
+// sorted are pids by how many sessions each holds, most first.
+func sorted(count map[int]int) []int {
+	return slices.SortedFunc(maps.Keys(count), func(a, b int) int { return cmp.Or(count[b]-count[a], a-b) })
+}
