@@ -40,7 +40,7 @@ func (Db) Monitor(
 // monitor shows the run where it can be seen best: live on a terminal that is
 // both read from and written to, as lines or JSON elsewhere.
 func monitor(ctx context.Context, d *runbook.Deps, o runbook.MonitorOptions, json bool) (runbook.MonitorReport, error) {
-	if !json && !o.Once && screen.IsTerminal(os.Stdin) && screen.IsTerminal(os.Stdout) {
+	if !json && !o.Once && screen.IsTerminal(os.Stdin) && screen.IsTerminal(os.Stdout) && live.Drawable(os.Stdout) {
 		return runbook.MonitorWith(ctx, d, o, func(ctx context.Context, w *runbook.Watch) error {
 			return live.Run(ctx, w, live.Options{In: os.Stdin, Out: os.Stdout, Environ: os.Environ(), Every: o.Every, For: o.For})
 		})

@@ -20,6 +20,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen/live"
 )
 
 // terminal is a pseudo terminal with a program in it, and what is on its
@@ -283,4 +284,32 @@ func TestWithoutATerminalTheMonitorIsLines(t *testing.T) {
 			t.Errorf("%s: %s", env, o)
 		}
 	}
+}
+
+func TestATerminalOfAnySizeIsLeftAtOnce(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db := s.NewDatabase()
+	keys, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer keys.Close()
+	defer tty.Close()
+	huge := &pty.Winsize{Rows: 65535, Cols: 65535}
+	if err := pty.Setsize(keys, huge); err != nil {
+		t.Fatal(err)
+	}
+	if live.Drawable(tty) {
+		t.Error("a terminal of 65535 times 65535 is drawn on")
+	}
+	term := inTerminal(t, t.TempDir(), []string{"DATABASE_URL=" + db.URL("connection_limit=5")}, "db:monitor", "-every=1s")
+	term.waitFor("of 17 usable slots")
+	if err := pty.Setsize(term.keys, huge); err != nil { // it grows while it is drawn on
+		t.Fatal(err)
+	}
+	if err := term.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	term.sane()
 }

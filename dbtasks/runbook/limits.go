@@ -86,13 +86,15 @@ func askLimits(ctx context.Context, deps *Deps, a *access) (LimitsReport, pgops.
 		return LimitsReport{}, pgops.Limits{}, err
 	}
 	role, database := deps.Pool.URL().User, deps.Pool.URL().Database
+	ctx, cancel := context.WithTimeout(ctx, pgops.QuestionTimeout)
+	defer cancel()
 	limits, err := pgops.AskLimits(ctx, a.conn, a.server, role, database)
 	if err != nil {
-		return LimitsReport{}, limits, err
+		return LimitsReport{}, limits, unanswered(ctx, deps, err)
 	}
 	sessions, err := pgops.Sessions(ctx, a.conn, "")
 	if err != nil {
-		return LimitsReport{}, limits, err
+		return LimitsReport{}, limits, unanswered(ctx, deps, err)
 	}
 	m, err := machine.Look(ctx)
 	if err != nil {

@@ -44,9 +44,11 @@ func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
 		return WhoReport{}, err
 	}
 	defer a.release()
+	ctx, cancel := context.WithTimeout(ctx, pgops.QuestionTimeout)
+	defer cancel()
 	sessions, err := pgops.Sessions(ctx, a.conn, "")
 	if err != nil {
-		return WhoReport{}, err
+		return WhoReport{}, unanswered(ctx, deps, err)
 	}
 	m, err := looked.Machine(server.Ends(sessions))
 	if err != nil {

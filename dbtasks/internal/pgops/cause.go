@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // Cause is why a login failed, a stable word of the tool's JSON ("error").
@@ -94,9 +95,12 @@ func CauseOf(err error) Cause {
 	var authority x509.UnknownAuthorityError
 	var verification *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
+	var tooLong *pgproto3.ExceededMaxBodyLenErr
 	switch {
 	case errors.Is(err, context.Canceled):
 		return CauseCancelled
+	case errors.Is(err, ErrEndless), errors.As(err, &tooLong):
+		return CauseNotPostgres
 	case errors.As(err, &hostname), errors.As(err, &invalid), errors.As(err, &authority), errors.As(err, &verification):
 		return CauseTLSCertificate
 	case strings.Contains(text, "server refused TLS connection"):
@@ -242,12 +246,22 @@ func causeOfPooler(text string) Cause {
 	return CausePoolerRefused
 }
 
+// mostWords is how much of a server's message is handed on, in bytes.
+const mostWords = 1000
+
 // ServerWords returns the server's own words of a refusal, and its SQLSTATE;
 // both are empty when the server said nothing.
 func ServerWords(err error) (message, sqlstate string) {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return pg.Severity + ": " + pg.Message, pg.Code
+		return cut(pg.Severity + ": " + pg.Message), cut(pg.Code)
 	}
 	return "", ""
+}
+
+func cut(text string) string {
+	if len(text) > mostWords {
+		return strings.ToValidUTF8(text[:mostWords], "") + "…"
+	}
+	return text
 }

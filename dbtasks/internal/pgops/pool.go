@@ -61,8 +61,11 @@ func (l *LazyPool) made(ctx context.Context, pool **pgxpool.Pool, config func() 
 	if err != nil {
 		return nil, err
 	}
+	if pool == &l.own {
+		bound(cfg.ConnConfig)
+	}
 	if l.url.PoolTimeout > 0 {
-		cfg.ConnConfig.Tracer = acquireTimeout(l.url.PoolTimeout)
+		cfg.ConnConfig.Tracer = acquireTimeout{cfg.ConnConfig.Tracer, l.url.PoolTimeout}
 	}
 	before := cfg.BeforeConnect
 	cfg.BeforeConnect = func(ctx context.Context, conn *pgx.ConnConfig) error {
@@ -149,13 +152,17 @@ func closeConn(ctx context.Context, conn *pgx.Conn) {
 }
 
 // acquireTimeout bounds every Acquire of a pool. pgxpool has no setting for
-// it, but acquires with the context that its tracer returns.
-type acquireTimeout time.Duration
+// it, but acquires with the context that its tracer returns. It looks for that
+// tracer in the field of the sessions' own, which stays what it was.
+type acquireTimeout struct {
+	session pgx.QueryTracer // nil: none
+	timeout time.Duration
+}
 
 type cancelKey struct{}
 
 func (t acquireTimeout) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(t))
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	return context.WithValue(ctx, cancelKey{}, cancel)
 }
 
@@ -165,9 +172,15 @@ func (t acquireTimeout) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, _ 
 	}
 }
 
-// pgx wants a QueryTracer in the field that pgxpool looks for an AcquireTracer in.
-func (t acquireTimeout) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	return ctx
+func (t acquireTimeout) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if t.session == nil {
+		return ctx
+	}
+	return t.session.TraceQueryStart(ctx, conn, data)
 }
 
-func (t acquireTimeout) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+func (t acquireTimeout) TraceQueryEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryEndData) {
+	if t.session != nil {
+		t.session.TraceQueryEnd(ctx, conn, data)
+	}
+}

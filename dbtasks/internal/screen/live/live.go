@@ -38,6 +38,25 @@ type Options struct {
 // a look a second or a key.
 const framesPerSecond = 10
 
+// mostColumns and mostRows are the largest terminal that is drawn on: the
+// drawing takes memory for each of its cells, and a terminal may claim any size
+// up to 65535 times 65535.
+const mostColumns, mostRows = 1000, 500
+
+// Drawable tells whether a terminal's size is one that is drawn on.
+func Drawable(f term.File) bool {
+	width, height, err := term.GetSize(f.Fd())
+	return err == nil && width <= mostColumns && height <= mostRows
+}
+
+// believable cuts a size that the terminal takes on later.
+func believable(_ tea.Model, msg tea.Msg) tea.Msg {
+	if size, ok := msg.(tea.WindowSizeMsg); ok {
+		return tea.WindowSizeMsg{Width: min(size.Width, mostColumns), Height: min(size.Height, mostRows)}
+	}
+	return msg
+}
+
 // Run shows the screen until q, Ctrl+C, the end of the run, of the context or
 // of the terminal, and gives the terminal back as it was. Its error is the
 // first look's (see runbook.Watch.Look) or the terminal's.
@@ -60,7 +79,7 @@ func Run(ctx context.Context, engine Engine, o Options) error {
 		}
 	}
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environ),
-		tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond))
+		tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond), tea.WithFilter(believable))
 	_, err = p.Run()
 	if ctx.Err() != nil || errors.Is(err, tea.ErrInterrupted) {
 		return nil // a signal, or the run was over
