@@ -1,16 +1,19 @@
 // Package checklist reads a project's own files for what leaks connections to
 // PostgreSQL: eight items, each with a verdict, the place, why it matters and
-// the line to write instead. It parses JavaScript and TypeScript, runs none of
-// it, and writes nothing.
+// the line to write instead. What the code says is jscode's, what package.json
+// and its like say is jsproject's. It runs nothing of the project, and writes
+// nothing.
 package checklist
 
 import (
 	"context"
 	"fmt"
-	"path"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jscode"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -32,21 +35,19 @@ type check struct {
 	root     string
 	files    []string
 	git      bool // the project lies in a git repository
-	pkg      packageFile
-	project  *project
-	clients  []*client
-	home     *client // the client that everybody should import; nil: there is none
-	prisma   int     // major version of Prisma; 0: not known or not used
+	packages packages
+	scripts  []npmScript
+	code     *jscode.Code
+	home     *jscode.Client // the client that everybody should import; nil: there is none
 	url      *settings.URL
 	urlErr   error
-	unread   []*module // could not be parsed
-	schemata []string  // schema.prisma files
-	workers  workers   // of the tests, where they reach the client
+	workers  workers // of the tests, where they reach the client
 	items    [8]Item
 }
 
-// Check goes through the list. Its error is one of the file system: what can't
-// be read of the project's code is a verdict.
+// Check goes through the list. Its error is one of the file system, or the
+// context's: what can't be read of the project's code is a verdict, and so is
+// what could not be finished within 10 s.
 func Check(ctx context.Context, o Options) (Report, error) {
 	began := time.Now()
 	c := &check{Options: o, root: o.Config.Root}
@@ -57,11 +58,17 @@ func Check(ctx context.Context, o Options) (Report, error) {
 	if err := c.load(ctx); err != nil {
 		return Report{}, err
 	}
-	for i, item := range []func(*Item){c.oneModule, c.hotReload, c.endings, c.tests, c.vite, c.settings, func(i *Item) { c.secrets(ctx, i) }, c.scripts} {
+	for i, item := range []func(*Item){c.oneModule, c.hotReload, c.endings, c.tests, c.vite, c.settings, func(i *Item) { c.secrets(ctx, i) }, c.npmScripts} {
+		if err := ctx.Err(); err != nil {
+			return Report{}, fmt.Errorf("go through the checklist: %w", err)
+		}
 		item(&c.items[i])
+	}
+	c.unread(&c.items[0]) // last: what is asked by an item may take too long, too
+	for i := range c.items {
 		c.items[i].settle()
 	}
-	r := Report{Root: c.root, Items: c.items[:], Clients: []Client{}, NoClient: c.withoutClient(), Files: len(c.project.paths), TookMS: time.Since(began).Milliseconds()}
+	r := Report{Root: c.root, Items: c.items[:], Clients: []Client{}, NoClient: c.withoutClient(), Files: c.code.Files(), TookMS: time.Since(began).Milliseconds()}
 	for _, item := range c.items {
 		switch item.Verdict {
 		case Wrong:
@@ -70,74 +77,92 @@ func Check(ctx context.Context, o Options) (Report, error) {
 			r.CantTell++
 		}
 	}
-	for _, made := range c.clients {
-		file, line := made.line()
-		r.Clients = append(r.Clients, Client{file, line, string(made.kind), made.limit.number})
+	for _, made := range c.code.Clients {
+		r.Clients = append(r.Clients, c.describe(made))
 	}
-	r.OK = r.Wrong == 0
+	r.OK = r.Wrong == 0 && r.CantTell == 0
 	return r, nil
 }
 
+// describe is a client as the report has it.
+func (c *check) describe(made *jscode.Client) Client {
+	file, line := made.Place()
+	d := Client{File: file, Line: line, Makes: made.Makes, Limit: made.Limit.Number, Driver: made.Name, Kept: string(made.Fate), Role: [...]string{"app", "test", "script"}[made.Role]}
+	if made.Role == jscode.App {
+		switch leaks, known := c.leaks(made); {
+		case known:
+			d.Leaks = &leaks
+		}
+	}
+	return d
+}
+
+// load reads the project. The code has 7 s of the 10 that the run may take: git
+// and the server have the rest.
 func (c *check) load(ctx context.Context) error {
 	var err error
 	if c.files, c.git, err = listFiles(ctx, c.root); err != nil {
 		return fmt.Errorf("read the project's files: %w", err)
 	}
-	c.pkg = readPackageFile(c.root)
-	r := &resolver{files: map[string]bool{}, configs: readTsconfigs(c.root, c.files)}
-	var code []string
-	for _, file := range c.files {
-		r.files[file] = true
-		if isCode(file) {
-			code = append(code, file)
-		}
-		if path.Ext(file) == ".prisma" {
-			c.schemata = append(c.schemata, file)
-		}
-	}
-	modules := readModules(c.root, code)
-	for _, file := range code {
-		delete(r.files, file) // generated, or a bundle, but for those that were read
-	}
-	for _, m := range modules {
-		r.files[m.path] = true
-	}
-	c.project = newProject(c.root, modules, r)
-	r.aliases = append(c.project.aliases(c.pkg), packageAliases(c.root, c.files)...)
-	c.project.link(reachesDatabase)
-	c.project.each(func(m *module) {
-		if m.failed != nil {
-			c.unread = append(c.unread, m)
-		}
-	})
-	c.prisma = prismaMajor(c.root, c.pkg)
+	c.packages = readPackages(c.root, c.files)
 	c.url, c.urlErr = c.Config.Database()
 	limit := 0
 	if c.url != nil {
 		limit = c.url.Limit
 	}
-	c.clients = c.project.clients(c.pkg.scriptFiles)
-	for _, made := range c.clients {
-		made.limit = c.project.limitOf(made, c.prisma, limit)
+	c.scripts = npmScripts(c.packages.at(""))
+	run := c.packages.runByScripts()
+	c.code, err = jscode.Read(ctx, c.root, c.files, jscode.Options{
+		URLLimit:       limit,
+		PrismaMajor:    c.packages.prismaMajor,
+		PrismaProvider: c.packages.prismaProvider,
+		RunByScript:    func(file string) bool { return run[file] },
+		Environment:    func(name string) (string, bool) { return environment(c.root, name) },
+	})
+	if err != nil {
+		return fmt.Errorf("read the project's code: %w", err)
 	}
-	c.clients = c.withoutParts()
 	c.home = c.findHome()
 	return nil
 }
 
-// withoutParts drops a pool that is handed to Prisma's adapter: its place and
-// limit are looked at as Prisma's.
-func (c *check) withoutParts() []*client {
-	return slices.DeleteFunc(slices.Clone(c.clients), func(part *client) bool {
-		return part.kind == kindPool && slices.ContainsFunc(c.clients, func(whole *client) bool {
-			return whole != part && whole.kind == kindPrisma && whole.limit.at.node == part.node
-		})
-	})
+// environment is a variable as .env or .env.local has it.
+func environment(root, name string) (value string, ok bool) {
+	for _, file := range []string{".env", ".env.local"} {
+		list, err := settings.Assignments(root, file)
+		if err != nil {
+			continue
+		}
+		for _, a := range list {
+			if a.Name == name {
+				value, ok = a.Value, true
+			}
+		}
+	}
+	return value, ok
 }
 
 // app are the clients that the dev server makes.
-func (c *check) app() []*client {
-	return slices.DeleteFunc(slices.Clone(c.clients), func(made *client) bool { return made.role != roleApp })
+func (c *check) app() []*jscode.Client {
+	return slices.DeleteFunc(slices.Clone(c.code.Clients), func(made *jscode.Client) bool { return made.Role != jscode.App })
+}
+
+// leaks tells whether a client leaves connections behind at a reload or
+// request; known is false where that can't be told.
+func (c *check) leaks(made *jscode.Client) (leaks, known bool) {
+	switch reload := c.reload(made); {
+	case made.Fate.Survives():
+		return false, true
+	case made.Fate == jscode.PerRequest:
+		return true, true
+	case reload == jsproject.NewProcess, reload == jsproject.NoReload:
+		return false, true
+	case made.Fate == jscode.HotData:
+		return c.hotData(made)
+	case reload == jsproject.ReloadUnknown:
+		return false, false
+	}
+	return true, true
 }
 
 // withoutClient is that no client was found; empty where one was.
@@ -145,7 +170,14 @@ func (c *check) withoutClient() string {
 	if c.home != nil {
 		return ""
 	}
-	return fmt.Sprintf("no client of PostgreSQL was found in %s", countOf(len(c.project.paths), "file")) + c.otherClient()
+	words := fmt.Sprintf("no client of PostgreSQL was found in %s", countOf(c.code.Files(), "file"))
+	if found := c.packages.depending(jscode.UnreadPackages()); len(found) > 0 {
+		words += "; " + strings.Join(found, ", ") + " is not read by this checklist"
+	}
+	if found := c.packages.depending(jscode.HTTPPackages()); len(found) > 0 {
+		words += "; " + strings.Join(found, ", ") + " goes over HTTP, and has no pool of connections to keep"
+	}
+	return words
 }
 
 // noClient says so in an item that is about the client.

@@ -8,8 +8,8 @@ import (
 func TestAListenerAndAnEndCountInEveryUsualForm(t *testing.T) {
 	t.Parallel()
 	const listener = "3 wrong src/db.ts:2 new Pool() has no error listener"
-	const end = "3 wrong src/db.ts:2 new Pool() is not disconnected when the process ends"
-	const pool = "-- package.json --\n{}\n-- src/db.ts --\nimport { Pool } from 'pg';\nexport const pool = globalThis.pool ?? new Pool({ max: 5 }); globalThis.pool = pool;\n"
+	const end = "3 advice src/db.ts:2 new Pool() is not disconnected when the process ends"
+	const pool = "-- package.json --\n{\"dependencies\":{\"next\":\"16.0.0\"}}\n-- src/db.ts --\nimport { Pool } from 'pg';\nexport const pool = globalThis.pool ?? new Pool({ max: 5 }); globalThis.pool = pool;\n"
 	const hears = "pool.on('error', () => {});\n"
 	const ends = "process.once('SIGTERM', () => pool.end());\n"
 	for name, c := range map[string]struct {
@@ -48,9 +48,9 @@ func TestAListenerAndAnEndCountInEveryUsualForm(t *testing.T) {
 
 func TestAClientUnderDrizzleIsClosedThroughIt(t *testing.T) {
 	t.Parallel()
-	const db = "-- package.json --\n{}\n-- src/db.ts --\nimport { drizzle } from 'drizzle-orm/postgres-js';\nimport postgres from 'postgres';\nconst client = globalThis.client ?? postgres('x', { max: 5 }); globalThis.client = client;\nexport const db = drizzle(client);\n"
+	const db = "-- package.json --\n{\"dependencies\":{\"next\":\"16.0.0\"}}\n-- src/db.ts --\nimport { drizzle } from 'drizzle-orm/postgres-js';\nimport postgres from 'postgres';\nconst client = globalThis.client ?? postgres('x', { max: 5 }); globalThis.client = client;\nexport const db = drizzle(client);\n"
 	r, _ := inline(t, db+"-- src/other.ts --\nimport postgres from 'postgres';\nexport const other = postgres('x');\n")
-	if got, want := findingsOf(r, 3), []string{"3 wrong src/db.ts:3 postgres() is not disconnected when the process ends"}; !slices.Equal(got, want) {
+	if got, want := findingsOf(r, 3), []string{"3 advice src/db.ts:3 postgres() is not disconnected when the process ends"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got := r.Items[0].Findings[0].Write; got != "import { db } from './db';" {

@@ -6,28 +6,22 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dop251/goja/ast"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jscode"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 )
 
 // findHome is the client that everybody should import: of those that the dev
 // server makes, the one that is kept, then the one that most modules import.
-func (c *check) findHome() *client {
-	var home *client
+func (c *check) findHome() *jscode.Client {
+	var home *jscode.Client
 	best := -1
 	for _, made := range c.app() {
-		score := 0
-		c.project.each(func(m *module) {
-			for _, i := range m.imports {
-				if i.target == made.module {
-					score++
-				}
-			}
-		})
-		if c.project.survives(made).kept {
+		score := len(c.code.Users(made.Module))
+		if made.Fate.Survives() && made.Fate != jscode.Production && made.Fate != jscode.Closed {
 			score += 1000000
 		}
 		if slices.ContainsFunc([]string{"db", "prisma", "database", "pool", "client", "postgres", "sql"}, func(s string) bool {
-			return strings.Contains(strings.ToLower(path.Base(made.module.path)), s)
+			return strings.Contains(strings.ToLower(path.Base(made.Module.Path())), s)
 		}) {
 			score += 100000
 		}
@@ -38,233 +32,178 @@ func (c *check) findHome() *client {
 	return home
 }
 
-// oneModule: nobody else makes a client.
+// homeDir is the folder of the package of the home, as a path ("." the root).
+func (c *check) homeDir() string { return path.Clean(c.packages.dirOf(c.home.Module.Path())) }
+
+// oneModule: nobody else makes a client, and nothing is left unread.
 func (c *check) oneModule(i *Item) {
-	for _, m := range c.unread {
-		if mentionsClient(m.text) {
-			i.unsure(m.path, 1, "this file can't be parsed: "+m.failed.Error(), "A client could be made in it.")
-		}
-	}
 	if c.noClient(i) {
 		return
 	}
-	file, line := c.home.line()
-	i.Summary = fmt.Sprintf("%s:%d makes it, %s", file, line, c.home.kind)
+	file, line := c.home.Place()
+	i.Summary = fmt.Sprintf("%s:%d makes it, %s", file, line, c.home.Makes)
 	const why = "Every client has a pool of its own, so the connections are this limit times the number of clients."
-	for _, made := range c.clients {
-		if made.module == c.home.module || made.role == roleScript {
+	for _, made := range c.code.Clients {
+		if made.Module == c.home.Module || made.Role == jscode.Script || made.Fate == jscode.Production {
 			continue
 		}
-		at, line := made.line()
-		i.wrong(at, line, fmt.Sprintf("makes a client of its own: %s", made.kind), why, c.importLine(made.module.path))
+		at, line := made.Place()
+		if made.Role == jscode.App && c.packages.dirOf(at) != c.packages.dirOf(file) {
+			continue // another app of the workspace is another process
+		}
+		if made.Driver != c.home.Driver {
+			i.advise(at, line, fmt.Sprintf("makes a client of another driver: %s beside %s", made.Makes, c.home.Makes), why, "one pool that both take, where the drivers can")
+			continue
+		}
+		i.wrong(at, line, fmt.Sprintf("makes a client of its own: %s", made.Makes), why, c.importLine(made.Module.Path()))
 	}
+}
+
+// unread names what was not looked into, and could make a client: the verdict
+// is never greener than what was read.
+func (c *check) unread(i *Item) {
+	for file, err := range c.code.Unread() {
+		if mentionsClient(c.code.Module(file).Text()) {
+			i.unsure(file, 1, "this file can't be parsed: "+err.Error(), "A client could be made in it.")
+		}
+	}
+	for _, file := range c.code.Unfinished() {
+		i.unsure(file, 0, "this file was not read to its end: it takes too long", "A client could be made in it.")
+	}
+	if c.code.Stopped() && len(c.code.Unfinished()) == 0 {
+		i.unsure("package.json", 0, "the project was not read to its end: it takes too long", "A client could be made in what is left.")
+	}
+	for file, name := range c.code.ImportersOf(jscode.UnreadPackages()) {
+		i.unsure(file, 0, name+" makes connections of its own, and is not read by this checklist", "Whether it is kept, and how many connections it opens, is not known.")
+	}
+	slices.SortStableFunc(i.Findings, func(a, b Finding) int { return strings.Compare(a.File, b.File) })
 }
 
 // mentionsClient is a quick look at a text that can't be parsed.
 func mentionsClient(text string) bool {
-	return strings.Contains(text, "PrismaClient") || strings.Contains(text, "Pool") || strings.Contains(text, "postgres") || strings.Contains(text, "drizzle")
+	return slices.ContainsFunc([]string{"PrismaClient", "Pool", "postgres", "drizzle", "knex", "DataSource", "equelize", "pg-promise"}, func(word string) bool { return strings.Contains(text, word) })
 }
 
 // importLine is the import of the client for a module.
 func (c *check) importLine(from string) string {
-	name := c.exportName()
-	spec := c.specifier(from, c.home.module.path)
+	name, _ := c.code.ExportOf(c.home)
+	spec := c.code.Specifier(from, c.home.Module.Path())
+	if tree := c.packages.treeOf(from); strings.HasPrefix(spec, ".") && tree != nil && tree.Package.Module && path.Ext(c.home.Module.Path()) != ".ts" && path.Ext(c.home.Module.Path()) != ".tsx" {
+		spec += path.Ext(c.home.Module.Path()) // Node wants it in an ECMAScript module
+	}
+	if name == "" {
+		name = c.home.Variable
+	}
+	if text := c.code.Module(from).Text(); isCommonJS(from, text) {
+		if name == "default" {
+			return fmt.Sprintf("const %s = require('%s');", c.home.Variable, spec)
+		}
+		return fmt.Sprintf("const { %s } = require('%s');", name, spec)
+	}
 	if name == "default" {
-		return fmt.Sprintf("import %s from '%s';", variableName(c.home.kind), spec)
+		return fmt.Sprintf("import %s from '%s';", c.home.Variable, spec)
 	}
 	return fmt.Sprintf("import { %s } from '%s';", name, spec)
 }
 
-// exportName is the name under which the home exports its client.
-func (c *check) exportName() string {
-	var found []string
-	for name, e := range c.home.module.exports {
-		if c.project.makes(e, c.home) || c.givesHome(e) {
-			found = append(found, name)
-		}
-	}
-	if len(found) == 0 && len(c.home.module.exports) == 1 { // drizzle() over it
-		for name := range c.home.module.exports {
-			return name
-		}
-	}
-	if len(found) == 0 {
-		return variableName(c.home.kind)
-	}
-	slices.Sort(found)
-	if found[0] == "default" && len(found) > 1 {
-		return found[1]
-	}
-	return found[0]
+// isCommonJS tells by what a file does itself, which decides for it.
+func isCommonJS(file, text string) bool {
+	return path.Ext(file) == ".cjs" || path.Ext(file) == ".js" && strings.Contains(text, "require(") && !strings.Contains(text, "import ") && !strings.Contains(text, "export ")
 }
 
 // exportedClient is the client in a module that imports it.
 func (c *check) exportedClient() string {
-	name := c.exportName()
-	if c.givesHome(c.home.module.exports[name]) {
+	name, function := c.code.ExportOf(c.home)
+	switch {
+	case name == "" || name == "default":
+		return c.home.Variable
+	case function:
 		return name + "()"
-	}
-	if name == "default" {
-		return variableName(c.home.kind)
 	}
 	return name
 }
 
-// givesHome tells whether e is a function that gives the client.
-func (c *check) givesHome(e expr) bool {
-	for _, v := range c.project.values(e) {
-		if fn := c.project.functionOf(v); fn != nil {
-			for _, r := range fn.returns {
-				if c.project.makes(r, c.home) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
+const (
+	whyKept    = "A reload evaluates the module again: the old client keeps its connections and a new one opens more, until no slot is left."
+	whyRequest = "Each request opens connections of its own, and nobody closes them."
+	whyLimit   = "Without a limit that the driver honours, each pool opens as many connections as it likes."
+)
 
-func variableName(k kind) string {
-	switch k {
-	case kindPrisma:
-		return "prisma"
-	case kindPool:
-		return "pool"
-	case kindPostgres:
-		return "sql"
-	case kindDrizzle:
-		return "db"
-	}
-	return "client"
-}
-
-// specifier is how a module imports another: by alias where one fits.
-func (c *check) specifier(from, to string) string {
-	stem := strings.TrimSuffix(to, path.Ext(to))
-	for _, a := range slices.Concat(c.project.resolve.pathsFor(from), c.project.resolve.aliases) {
-		for _, target := range a.to {
-			if base, ok := strings.CutSuffix(target, "*"); ok && !a.exact && a.prefix != "" && a.suffix == "" && strings.HasPrefix(stem, base) {
-				return a.prefix + strings.TrimPrefix(stem, base)
-			}
-		}
-	}
-	return relative(path.Dir(from), stem)
-}
-
-// relative is the path from a folder to a file, as an import names it.
-func relative(dir, to string) string {
-	up := ""
-	for dir != "." && !strings.HasPrefix(to, dir+"/") {
-		dir = path.Dir(dir)
-		up += "../"
-	}
-	if dir != "." {
-		to = strings.TrimPrefix(to, dir+"/")
-	}
-	if up == "" {
-		up = "./"
-	}
-	return up + to
-}
-
-// hotReload: the client is kept on globalThis, and its limit is said where its
-// driver looks.
+// hotReload: no client is left behind by a reload or a request, and its limit
+// is said where its driver looks.
 func (c *check) hotReload(i *Item) {
 	if c.noClient(i) {
 		return
 	}
-	const whyKept = "A reload evaluates the module again: the old client keeps its connections and a new one opens more, until no slot is left."
-	const whyLimit = "Without a limit that the driver honours, each pool opens as many connections as it likes."
-	var limits []string
-	for _, made := range c.clients {
-		file, line := made.line()
-		if made.module == c.home.module {
-			switch s := c.project.survives(made); {
-			case s.kept:
-			case s.stored:
-				i.wrong(file, line, fmt.Sprintf("%s is put on globalThis, but is made anew without a look at it", made.kind), whyKept, c.keptLine(made))
-			default:
-				i.wrong(file, line, fmt.Sprintf("%s is not kept on globalThis: each reload makes another", made.kind), whyKept, c.keptLine(made))
-			}
+	var kept, limits []string
+	for _, made := range c.code.Clients {
+		if made.Role == jscode.App {
+			kept = append(kept, c.survives(i, made))
 		}
-		if made.module != c.home.module && made.role != roleScript {
+		if made.Fate == jscode.Production || made.Module != c.home.Module && made.Role == jscode.App && made.Driver == c.home.Driver && c.packages.dirOf(made.Module.Path()) == c.packages.dirOf(c.home.Module.Path()) {
 			continue // item 1 says to take it away
 		}
-		if made.limit.at.node != nil {
-			file, line = made.limit.at.line()
+		file, line := made.Place()
+		if made.Limit.At.Found() {
+			file, line = made.Limit.At.Line()
 		}
-		switch l := made.limit; {
-		case l.explicit:
+		switch l := made.Limit; {
+		case l.Explicit:
 			limits = append(limits, limitWords(l))
-		case l.unknown != "":
-			i.unsure(file, line, fmt.Sprintf("the pool limit of %s can't be told: %s", made.kind, l.unknown), whyLimit)
-		case made.role == roleScript:
+		case l.Unknown != "":
+			i.unsure(file, line, fmt.Sprintf("the pool limit of %s can't be told: %s", made.Makes, l.Unknown), whyLimit)
+		case made.Role == jscode.Script || made.Fate == jscode.Closed:
 		default:
-			i.wrong(file, line, fmt.Sprintf("%s %s", made.kind, l.problem), whyLimit, c.limitLine(made))
+			i.wrong(file, line, fmt.Sprintf("%s %s", made.Makes, l.Problem), whyLimit, c.limitLine(made))
 		}
 	}
-	i.Summary = "kept on globalThis; pool limit " + strings.Join(slices.Compact(limits), ", ")
+	slices.Sort(kept)
+	kept = slices.DeleteFunc(slices.Compact(kept), func(s string) bool { return s == "" })
+	i.Summary = strings.Join(kept, ", ") + "; pool limit " + strings.Join(slices.Compact(limits), ", ")
 }
 
-func limitWords(l limit) string {
+// survives says what becomes of one client, in words where that is well.
+func (c *check) survives(i *Item, made *jscode.Client) string {
+	file, line := made.Place()
+	leaks, known := c.leaks(made)
 	switch {
-	case l.fromURL && l.number > 0:
-		return fmt.Sprintf("%d, connection_limit of DATABASE_URL", l.number)
-	case l.fromURL:
+	case made.Fate == jscode.Kept || made.Fate == jscode.Spare:
+		return "kept on globalThis"
+	case made.Fate == jscode.Replaced:
+		return "closed before another is made"
+	case made.Fate == jscode.Closed:
+		return "closed by what made it"
+	case made.Fate == jscode.Production:
+		return ""
+	case made.Fate == jscode.HotData && known && !leaks:
+		return "kept in import.meta.hot.data"
+	case known && !leaks:
+		if c.reload(made) == jsproject.NoReload {
+			return "nothing is reloaded"
+		}
+		return "the dev server restarts its process at each change"
+	case made.Fate == jscode.HotData && !known:
+		i.unsure(file, line, fmt.Sprintf("%s is kept in import.meta.hot.data, which not every version of Vite has on the server", made.Makes), whyKept)
+	case !known:
+		i.unsure(file, line, fmt.Sprintf("%s is not kept on globalThis, and what the dev server does at a change can't be told from package.json", made.Makes), whyKept)
+	case made.Fate == jscode.PerRequest:
+		i.wrong(file, line, fmt.Sprintf("%s is made at each request", made.Makes), whyRequest, c.keptLine(made))
+	case made.Fate == jscode.Stored:
+		i.wrong(file, line, fmt.Sprintf("%s is put on globalThis, but is made anew without a look at it", made.Makes), whyKept, c.keptLine(made))
+	default:
+		i.wrong(file, line, fmt.Sprintf("%s is not kept on globalThis: each reload makes another", made.Makes), whyKept, c.keptLine(made))
+	}
+	return ""
+}
+
+func limitWords(l jscode.Limit) string {
+	switch {
+	case l.FromURL && l.Number > 0:
+		return fmt.Sprintf("%d, connection_limit of DATABASE_URL", l.Number)
+	case l.FromURL:
 		return "of DATABASE_URL"
-	case l.number > 0:
-		return fmt.Sprint(l.number)
+	case l.Number > 0:
+		return fmt.Sprint(l.Number)
 	}
 	return "set by an expression"
-}
-
-// keptLine is the line that keeps a client.
-func (c *check) keptLine(made *client) string {
-	name := c.nameOf(made)
-	text := map[kind]string{kindPrisma: "new PrismaClient({ … })", kindPool: "new Pool({ … })", kindClient: "new Client({ … })", kindPostgres: "postgres( … )", kindDrizzle: "drizzle( … )"}[made.kind]
-	const tail = "; if (process.env.NODE_ENV !== 'production') "
-	if slices.Contains([]string{".ts", ".tsx", ".mts", ".cts"}, path.Ext(made.module.path)) {
-		return fmt.Sprintf("const g = globalThis as { %[1]s?: any }; export const %[1]s = g.%[1]s ?? %[2]s%[3]sg.%[1]s = %[1]s;", name, text, tail)
-	}
-	return fmt.Sprintf("export const %[1]s = globalThis.%[1]s ?? %[2]s%[3]sglobalThis.%[1]s = %[1]s;", name, text, tail)
-}
-
-// limitLine is the options with a limit.
-func (c *check) limitLine(made *client) string {
-	n := 5
-	if c.url != nil {
-		n = c.url.Limit
-	}
-	const address = "process.env.DATABASE_URL"
-	switch made.kind {
-	case kindPrisma:
-		if at, ok := made.limit.at.node.(*ast.NewExpression); ok {
-			for _, v := range c.project.values(expr{at.Callee, made.limit.at.scope}) {
-				if isAdapter(v) {
-					return fmt.Sprintf("new PrismaPg({ connectionString: %s, max: %d })", address, n)
-				}
-			}
-			return fmt.Sprintf("new Pool({ connectionString: %s, max: %d })", address, n)
-		}
-		return fmt.Sprintf("new PrismaClient({ adapter: new PrismaPg({ connectionString: %s, max: %d }) })", address, n)
-	case kindPool:
-		return fmt.Sprintf("new Pool({ connectionString: %s, max: %d })", address, n)
-	case kindPostgres:
-		return fmt.Sprintf("postgres(%s, { max: %d })", address, n)
-	case kindDrizzle:
-		if strings.Contains(c.drizzleOf(made), "postgres-js") {
-			return fmt.Sprintf("drizzle({ connection: { url: %s, max: %d } })", address, n)
-		}
-		return fmt.Sprintf("drizzle({ connection: { connectionString: %s, max: %d } })", address, n)
-	}
-	return ""
-}
-
-func (c *check) drizzleOf(made *client) string {
-	for _, v := range c.project.values(expr{made.callee, made.scope}) {
-		if v.pkg != "" {
-			return v.pkg
-		}
-	}
-	return ""
 }

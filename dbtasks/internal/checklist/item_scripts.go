@@ -17,14 +17,14 @@ var runbookScripts = []struct{ name, line string }{
 	{"dev:recover", "scripts/recover.sh"},
 }
 
-// scripts: npm scripts use the runbook, and nobody kills by port or name.
-func (c *check) scripts(i *Item) {
-	if !c.pkg.there {
+// npmScripts: npm scripts use the runbook, and nobody kills by port or name.
+func (c *check) npmScripts(i *Item) {
+	if c.packages.at("") == nil {
 		i.unsure("package.json", 0, "there is no package.json here, or it can't be read", "")
 		return
 	}
 	const whyKill = "It ends whoever is connected or has that name: a browser, another project's server, this one's editor."
-	for _, s := range c.pkg.scripts {
+	for _, s := range c.scripts {
 		if s.file == nil {
 			i.unsure("package.json", s.line, fmt.Sprintf("the script %s can't be parsed", s.name), "It could end what is not ours.")
 		}
@@ -54,18 +54,18 @@ func (c *check) missingScripts(i *Item) {
 	var lines, missing []string
 	line := 0
 	for _, want := range runbookScripts {
-		at := slices.IndexFunc(c.pkg.scripts, func(s npmScript) bool { return s.name == want.name })
-		if at >= 0 && usesRunbook(c.pkg.scripts[at].file, want.name) {
+		at := slices.IndexFunc(c.scripts, func(s npmScript) bool { return s.name == want.name })
+		if at >= 0 && usesRunbook(c.scripts[at].file, want.name) {
 			continue
 		}
 		if at >= 0 {
-			line = c.pkg.scripts[at].line
+			line = c.scripts[at].line
 		}
 		missing = append(missing, want.name)
 		lines = append(lines, fmt.Sprintf("%q: %q", want.name, want.line))
 	}
-	if n := get(c.pkg.root, "scripts"); line == 0 && n != nil {
-		line = c.pkg.src.line(n)
+	if line == 0 {
+		line = c.packages.at("").Line("scripts")
 	}
 	if len(missing) > 0 {
 		i.wrong("package.json", line, "no script runs the runbook's "+strings.Join(missing, ", "),

@@ -42,7 +42,7 @@ func (c *check) secrets(ctx context.Context, i *Item) {
 			}
 		}
 	}
-	if !found && !c.pkg.there {
+	if !found && c.packages.at("") == nil {
 		i.Summary = "no .env here"
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jscode"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -25,7 +26,7 @@ func (c *check) settings(i *Item) {
 		i.wrong(c.relative(setting.File), setting.Line, strings.TrimSpace(setting.Variable+" "+setting.Problem), why, setting.Write)
 	case err != nil:
 		i.unsure(".env", 0, err.Error(), why)
-	case c.home.limit.fromURL && c.url.PoolTimeout == 0: // other drivers do not read it
+	case c.home.Limit.FromURL && c.url.PoolTimeout == 0: // other drivers do not read it
 		i.wrong(c.relative(c.url.Origin.File), c.url.Origin.Line, "DATABASE_URL has pool_timeout=0",
 			"When the pool is used up, every query waits for ever, and the page with it.", c.url.With("pool_timeout", "10"))
 	}
@@ -40,7 +41,7 @@ func (c *check) settings(i *Item) {
 	default:
 		words += fmt.Sprintf(", of %d slots", c.Usable)
 	}
-	if c.home.limit.fromURL && c.url != nil {
+	if c.home.Limit.FromURL && c.url != nil {
 		words += fmt.Sprintf("; pool_timeout %d s", int(c.url.PoolTimeout.Seconds()))
 	}
 	i.Summary = words
@@ -57,41 +58,41 @@ func (c *check) relative(file string) string {
 	return file
 }
 
-// driverDefault is what node-postgres and postgres take when nobody says.
-const driverDefault = 10
-
-// sum is how many connections all clients may open together, and of what it is made.
+// sum is how many connections all clients may open together, and of what it is
+// made. Clients of several apps of a workspace count all: they run together.
 func (c *check) sum() (total int, parts []string) {
 	add := func(n int, what string) {
 		total += n
 		parts = append(parts, fmt.Sprintf("%d %s", n, what))
 	}
-	counted := map[kind]bool{}
+	counted := map[string]bool{}
 	others := 0
-	for _, made := range c.clients {
-		n := made.limit.number
-		if n == 0 {
-			n = driverDefault
-		}
+	for _, made := range c.app() {
+		n := most(made)
 		switch {
-		case made.role == roleScript || made.role == roleTest:
-		case made.module != c.home.module:
+		case made.Fate == jscode.Production:
+		case made.Module != c.home.Module:
 			others += n
-		case !counted[made.kind]: // a client and its twin for production count once
-			counted[made.kind] = true
-			add(n, "of "+string(made.kind))
+		case !counted[made.Makes]: // a client and its twin for production count once
+			counted[made.Makes] = true
+			add(n, "of "+made.Makes)
 		}
 	}
 	if others > 0 {
 		add(others, "of the other clients")
 	}
 	if c.workers.count > 0 {
-		n := c.home.limit.number
-		if n == 0 {
-			n = driverDefault
-		}
-		add(c.workers.count*n, "of "+c.workers.String())
+		add(c.workers.count*most(c.home), "of "+c.workers.String())
 	}
 	add(1, "of dbtasks")
 	return total, parts
+}
+
+// most is how many connections a client may open: its limit, else what its
+// driver takes when nobody says.
+func most(made *jscode.Client) int {
+	if made.Limit.Number > 0 {
+		return made.Limit.Number
+	}
+	return made.Default
 }

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/dop251/goja/ast"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jscode"
 )
 
 // vite: its settings keep Prisma out of what it optimises and bundles, its
@@ -17,20 +17,20 @@ func (c *check) vite(i *Item) {
 		return
 	}
 	c.bundles(i)
-	t := c.project.config("vite.config")
-	_, depends := c.pkg.depends("vite")
+	t := c.code.Config(c.homeDir(), "vite.config")
+	_, depends := c.packages.depends(c.home.Module.Path(), "vite")
 	if t == nil && !depends {
 		i.Summary = "no Vite here"
 		c.portOf(i, nil)
-	} else if t != nil && len(t.objects) == 0 {
-		i.unsure(t.module.path, 1, "these settings can't be followed", "The port, the watcher and what Vite bundles are set here.")
+	} else if t != nil && !t.Followed() {
+		i.unsure(t.Module.Path(), 1, "these settings can't be followed", "The port, the watcher and what Vite bundles are set here.")
 	} else {
 		i.Summary = "Prisma, the watcher and the port are set"
 		c.portOf(i, t)
 		if t == nil {
-			t = &toolConfig{p: c.project, module: &module{path: "vite.config.ts"}}
+			t = c.code.NoConfig("vite.config.ts")
 		}
-		if c.home.kind == kindPrisma {
+		if c.home.IsPrisma() {
 			c.prismaSettings(i, t)
 		}
 		c.watched(i, t)
@@ -38,20 +38,20 @@ func (c *check) vite(i *Item) {
 }
 
 // prismaSettings: optimizeDeps.exclude and ssr.external name Prisma.
-func (c *check) prismaSettings(i *Item, t *toolConfig) {
+func (c *check) prismaSettings(i *Item, t *jscode.Config) {
 	for _, want := range []struct{ section, key, problem, why, write string }{
 		{"optimizeDeps", "exclude", "Vite may optimise Prisma's client", "A copy that Vite makes beforehand is another module, with a client of its own.", "optimizeDeps: { exclude: ['@prisma/client'] },"},
 		{"ssr", "external", "Vite may bundle Prisma's client into the server's code", "What Vite bundles is evaluated again with the code around it; a package outside is evaluated once.", "ssr: { external: ['@prisma/client'] },"},
 	} {
-		e := t.at(want.section, want.key)
-		if all, ok := boolean(e.node); ok && all {
+		e := t.At(want.section, want.key)
+		if slices.ContainsFunc(c.code.Literals(e), func(l jscode.Literal) bool { return l.Is }) {
 			continue
 		}
-		names, others := c.project.list(e)
-		file, line := t.place(e, want.section)
+		names, others := c.code.Strings(e)
+		file, line := t.Place(e, want.section)
 		switch {
 		case slices.ContainsFunc(names, func(s string) bool { return strings.Contains(s, "prisma") }):
-		case others || t.hidden(want.section, want.key):
+		case others || t.Hidden(want.section, want.key):
 			i.unsure(file, line, fmt.Sprintf("%s.%s can't be followed", want.section, want.key), want.why)
 		default:
 			i.wrong(file, line, fmt.Sprintf("%s: %s.%s does not name @prisma/client", want.problem, want.section, want.key), want.why, want.write)
@@ -59,30 +59,17 @@ func (c *check) prismaSettings(i *Item, t *toolConfig) {
 	}
 }
 
-// place is where a setting is, or its section, or the file's settings.
-func (t *toolConfig) place(e expr, section ...string) (string, int) {
-	for _, at := range []expr{e, t.at(section...)} {
-		if at.node != nil {
-			return at.line()
-		}
-	}
-	if len(t.objects) > 0 {
-		return t.objects[0].line()
-	}
-	return t.module.path, 0
-}
-
 // watched: the watcher ignores the generated client and data folders.
-func (c *check) watched(i *Item, t *toolConfig) {
-	e := t.at("server", "watch", "ignored")
-	patterns, others := c.project.list(e)
+func (c *check) watched(i *Item, t *jscode.Config) {
+	e := t.At("server", "watch", "ignored")
+	patterns, others := c.code.Strings(e)
 	for _, folder := range c.notToWatch() {
 		if slices.ContainsFunc(patterns, func(pattern string) bool { return ignores(pattern, c.root, folder) }) {
 			continue
 		}
-		file, line := t.place(e, "server")
+		file, line := t.Place(e, "server")
 		const why = "Each file that is written there evaluates the client's module again."
-		if others || t.hidden("server", "watch", "ignored") {
+		if others || t.Hidden("server", "watch", "ignored") {
 			i.unsure(file, line, fmt.Sprintf("whether the watcher ignores %s can't be told: server.watch.ignored can't be followed", folder), why)
 			continue
 		}
@@ -95,21 +82,12 @@ func (c *check) watched(i *Item, t *toolConfig) {
 // within the project.
 func (c *check) notToWatch() []string {
 	var folders []string
-	for _, schema := range c.schemata {
-		if out := generatorOutput(c.root, schema); out != "" {
-			folders = append(folders, out)
+	for _, schema := range c.packages.schemas {
+		if schema.Output != "" {
+			folders = append(folders, schema.Output)
 		}
 	}
-	for _, made := range c.clients {
-		for _, v := range c.project.values(expr{made.callee, made.scope}) {
-			if folder, ok := strings.CutPrefix(v.pkg, "./"); ok && made.kind == kindPrisma { // git ignores it
-				if stem := strings.TrimSuffix(path.Base(folder), path.Ext(folder)); stem == "client" || stem == "index" {
-					folder = path.Dir(folder)
-				}
-				folders = append(folders, folder)
-			}
-		}
-	}
+	folders = append(folders, c.code.GeneratedClients()...)
 	folders = append(folders, dataFolders(c.root)...)
 	folders = slices.DeleteFunc(folders, func(f string) bool {
 		return strings.HasPrefix(f, "..") || strings.Contains(f, "node_modules")
@@ -150,7 +128,7 @@ func glob(pattern, name []string) bool {
 }
 
 // portOf: the dev server's port is 3000 or the first of DBTASKS_PORTS.
-func (c *check) portOf(i *Item, t *toolConfig) {
+func (c *check) portOf(i *Item, t *jscode.Config) {
 	const why = "dev:start, dev:stop and dev:recover look for this project's dev server on DBTASKS_PORTS."
 	first := c.Config.Ports.First
 	if first == 0 {
@@ -163,7 +141,7 @@ func (c *check) portOf(i *Item, t *toolConfig) {
 		}
 		return
 	}
-	if _, vite := c.pkg.depends("vite"); t == nil && !vite {
+	if _, vite := c.packages.depends(c.home.Module.Path(), "vite"); t == nil && !vite {
 		return // Next.js and most others take 3000
 	}
 	write := fmt.Sprintf("server: { port: %d },", first)
@@ -171,41 +149,35 @@ func (c *check) portOf(i *Item, t *toolConfig) {
 		i.wrong("vite.config.ts", 0, "the dev server's port is Vite's own, 5173", why, write)
 		return
 	}
-	e := t.at("server", "port")
-	file, line := t.place(e, "server")
-	if e.node == nil && t.hidden("server", "port") {
+	e := t.At("server", "port")
+	file, line := t.Place(e, "server")
+	if !e.Found() && t.Hidden("server", "port") {
 		i.unsure(file, line, "server.port can't be followed", why)
 		return
 	}
-	if e.node == nil {
+	if !e.Found() {
 		i.wrong(file, line, fmt.Sprintf("the dev server's port is Vite's own, 5173, not %d: there is no server.port", first), why, write)
 		return
 	}
 	var unknown bool
-	for _, v := range c.project.values(e) {
-		n, ok := number(v.node)
+	for _, l := range c.code.Literals(e) {
 		switch {
-		case ok && right(int(n)):
+		case l.IsNumber && right(int(l.Number)):
 			return
-		case ok && n != 0:
-			i.wrong(file, line, fmt.Sprintf("the dev server's port is %d, not %d", int(n), first), why, write)
+		case l.IsNumber && l.Number != 0:
+			i.wrong(file, line, fmt.Sprintf("the dev server's port is %d, not %d", int(l.Number), first), why, write)
 			return
 		}
-		unknown = unknown || !fromPORT(v.node)
+		unknown = unknown || !l.Mentions("PORT") // which dev:start sets
 	}
 	if unknown {
 		i.unsure(file, line, "server.port can't be followed", why)
 	}
 }
 
-// fromPORT tells whether a port is taken from PORT, which dev:start sets.
-func fromPORT(n ast.Node) bool {
-	return n != nil && anywhere(n, func(n ast.Node) bool { name, of := memberOf(n); return of != nil && name == "PORT" })
-}
-
 // scriptPort is the port on the command line of the dev script.
 func (c *check) scriptPort() (port, line int, ok bool) {
-	for _, s := range c.pkg.scripts {
+	for _, s := range c.scripts {
 		if s.name != "dev" {
 			continue
 		}

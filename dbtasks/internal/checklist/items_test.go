@@ -19,7 +19,7 @@ func TestTheInstalledPrismaSaysWhereTheLimitCounts(t *testing.T) {
 		"range":                      {range7, seven},
 		"range of 5":                 {"-- package.json --\n{ \"devDependencies\": { \"@prisma/client\": \"~5.22.0\" } }\n", six},
 		"installed before range":     {range7 + "-- node_modules/@prisma/client/package.json --\n{ \"version\": \"6.19.3\" }\n", six},
-		"installed before lock file": {"-- node_modules/@prisma/client/package.json --\n{ \"version\": \"7.1.0\" }\n-- package-lock.json --\n{ \"packages\": { \"node_modules/@prisma/client\": { \"version\": \"6.0.0\" } } }\n", seven},
+		"installed before lock file": {"-- package.json --\n{}\n-- node_modules/@prisma/client/package.json --\n{ \"version\": \"7.1.0\" }\n-- package-lock.json --\n{ \"packages\": { \"node_modules/@prisma/client\": { \"version\": \"6.0.0\" } } }\n", seven},
 		"package-lock":               {range7 + "-- package-lock.json --\n{ \"packages\": { \"node_modules/@prisma/client\": { \"version\": \"6.0.0\" } } }\n", six},
 		"pnpm-lock":                  {range7 + "-- pnpm-lock.yaml --\nlockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      '@prisma/client':\n        specifier: ^7.0.0\npackages:\n  '@prisma/client@6.4.1(prisma@6.4.1)':\n    resolution: {}\n", six},
 		"yarn.lock":                  {range7 + "-- yarn.lock --\n\"@prisma/client@^7.0.0\":\n  version \"6.2.0\"\n", six},
@@ -50,8 +50,8 @@ func TestALimitCountsOnlyWhereItsDriverLooks(t *testing.T) {
 		`new Pool({ max: 0 })`:                       "wrong",
 		`new Pool({ max: undefined })`:               "wrong",
 		`new Pool()`:                                 "wrong",
-		`new Pool({ connectionString: 'postgres://x?connection_limit=5' })`:  "wrong",
-		`new Pool({ connectionLimit: 5, poolSize: 5, connection_limit: 5 })`: "wrong",
+		`new Pool({ connectionString: 'postgres://x?connection_limit=5' })`: "wrong",
+		`new Pool({ connectionLimit: 5, size: 5, connection_limit: 5 })`:    "wrong",
 		`new Pool(readOptions())`:                                                                   "unknown",
 		`new Pool({ ...readOptions() })`:                                                            "unknown",
 		`new Client('postgres://x')`:                                                                "1",
@@ -68,7 +68,7 @@ func TestALimitCountsOnlyWhereItsDriverLooks(t *testing.T) {
 		`new PrismaClient({ adapter: new PrismaPg(new Pool({ })) })`:                                "wrong",
 		`new PrismaClient({ adapter: new PrismaPg({ connectionString: 'x?connection_limit=3' }) })`: "wrong",
 		`new PrismaClient({ adapter })`:                                                             "3",
-		`new PrismaClient({ adapter: new PrismaNeon({ max: 3 }) })`:                                 "unknown",
+		`new PrismaClient({ adapter: new PrismaNeon({ max: 3 }) })`:                                 "3",
 		`new PrismaClient({ datasourceUrl: 'postgres://x?connection_limit=3' })`:                    "3",
 		`new PrismaClient({ datasources: { db: { url: 'postgres://x' } } })`:                        "wrong",
 		`new PrismaClient({ accelerateUrl: 'prisma://x' })`:                                         "unknown",
@@ -215,6 +215,7 @@ func TestSettingsThatCanNotBeLoadedAreAFindingAndStopNothing(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	write(t, root, ".env", "DATABASE_URL=\"postgresql://a:hunter2@localhost\n")
+	write(t, root, "package.json", `{"dependencies":{"next":"16.0.0"}}`)
 	write(t, root, "db.ts", "import { Pool } from 'pg';\nexport const pool = new Pool({ max: 2 });\n")
 	cfg, err := settings.Load(root, nil)
 	if err == nil {

@@ -7,11 +7,12 @@ const (
 	OK       Verdict = "ok"
 	Wrong    Verdict = "wrong"
 	CantTell Verdict = "cant_tell"
+	Advice   Verdict = "advice" // of a finding alone: it makes no item wrong
 )
 
-// Finding is one thing that is wrong, or that can't be told.
+// Finding is one thing that is wrong, that can't be told, or that is advised.
 type Finding struct {
-	Verdict Verdict `json:"verdict"`        // wrong or cant_tell
+	Verdict Verdict `json:"verdict"`        // wrong, cant_tell or advice
 	File    string  `json:"file"`           // relative to the root, with slashes; may not exist yet
 	Line    int     `json:"line,omitempty"` // 0: the file as a whole
 	Problem string  `json:"problem"`
@@ -34,11 +35,16 @@ type Client struct {
 	Line  int    `json:"line"`
 	Makes string `json:"makes"`           // "new PrismaClient()", "new Pool()", …
 	Limit int    `json:"limit,omitempty"` // its pool limit; 0: none, or not told
+
+	Driver string `json:"driver"`          // "node-postgres", "Prisma", …
+	Role   string `json:"role"`            // "app", "test" or "script"
+	Kept   string `json:"kept"`            // what becomes of it: "kept", "anew", "per_request", …, see jscode.Fate
+	Leaks  *bool  `json:"leaks,omitempty"` // it leaves connections behind at a reload or request; absent: not known, or no app's
 }
 
 // Report is the whole checklist.
 type Report struct {
-	OK       bool     `json:"ok"` // nothing is wrong
+	OK       bool     `json:"ok"` // nothing is wrong, and all could be told
 	Root     string   `json:"root"`
 	Wrong    int      `json:"wrong"`     // items
 	CantTell int      `json:"cant_tell"` // items
@@ -64,18 +70,22 @@ var names = [...]string{
 // settle is an item's verdict from its findings: wrong before can't tell.
 func (i *Item) settle() {
 	i.Verdict = OK
-	if len(i.Findings) > 0 {
-		i.Summary = ""
-	}
 	for _, f := range i.Findings {
-		if f.Verdict == Wrong || i.Verdict == OK {
+		if f.Verdict == Wrong || f.Verdict == CantTell && i.Verdict == OK {
 			i.Verdict = f.Verdict
 		}
+	}
+	if i.Verdict != OK {
+		i.Summary = ""
 	}
 }
 
 func (i *Item) wrong(file string, line int, problem, why, write string) {
 	i.Findings = append(i.Findings, Finding{Wrong, file, line, problem, why, write})
+}
+
+func (i *Item) advise(file string, line int, problem, why, write string) {
+	i.Findings = append(i.Findings, Finding{Advice, file, line, problem, why, write})
 }
 
 func (i *Item) unsure(file string, line int, problem, why string) {

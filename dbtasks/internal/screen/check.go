@@ -33,8 +33,11 @@ func (p *Printer) finding(f checklist.Finding) {
 		place = fmt.Sprintf("%s:%d", f.File, f.Line)
 	}
 	unsure := ""
-	if f.Verdict == checklist.CantTell && !strings.Contains(f.Problem, "can't be") {
+	switch {
+	case f.Verdict == checklist.CantTell && !strings.Contains(f.Problem, "can't be"):
 		unsure = "can't tell: "
+	case f.Verdict == checklist.Advice:
+		unsure = "advice: "
 	}
 	p.line("        %s: %s%s", place, unsure, f.Problem)
 	if f.Why != "" {

@@ -1,12 +1,21 @@
-package checklist
+package jscode
 
 import (
 	"path"
+	"path/filepath"
 	"sort"
 	"strings"
 
 	"github.com/dop251/goja/ast"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 )
+
+// readSettings reads a JSON file of the project; false where it can't be read.
+func readSettings(root, name string) (string, bool) {
+	text, err := plainfile.Read(filepath.Join(root, filepath.FromSlash(name)), plainfile.Settings)
+	return string(text), err == nil
+}
 
 // tsconfig is the aliases of one tsconfig.json or jsconfig.json, with what it
 // extends.
@@ -19,10 +28,11 @@ type tsconfig struct {
 // .svelte-kit, which git ignores.
 func readTsconfigs(root string, files []string) map[string]*tsconfig {
 	configs := map[string]*tsconfig{}
+	read := map[string][]alias{}
 	for _, name := range []string{"jsconfig.json", "tsconfig.json"} { // the later one wins
 		for _, file := range files {
 			if path.Base(file) == name {
-				configs[path.Dir(file)] = &tsconfig{aliases: readPaths(root, file, 0)}
+				configs[path.Dir(file)] = &tsconfig{aliases: readPaths(root, file, read)}
 			}
 		}
 	}
@@ -30,20 +40,24 @@ func readTsconfigs(root string, files []string) map[string]*tsconfig {
 }
 
 // readPaths are the paths of one file: its own, else those of what it extends.
-func readPaths(root, file string, depth int) []alias {
-	content, ok := readFile(root, file)
-	if !ok || depth > 8 {
+func readPaths(root, file string, read map[string][]alias) (list []alias) {
+	if list, ok := read[file]; ok { // also one that is being read: a circle
+		return list
+	}
+	read[file] = nil
+	defer func() { read[file] = list }()
+	content, ok := readSettings(root, file)
+	if !ok {
 		return nil
 	}
 	_, config := parseJSON(content)
 	dir := path.Dir(file)
 	base, hasBase := stringOf(get(config, "compilerOptions", "baseUrl"))
-	var list []alias
 	if paths, ok := get(config, "compilerOptions", "paths").(*ast.ObjectLiteral); ok {
 		list = aliasesOf(paths, path.Join(dir, base))
 	} else {
 		for _, extended := range stringsIn(get(config, "extends")) {
-			if more := readPaths(root, extendedFile(dir, extended), depth+1); more != nil {
+			if more := readPaths(root, extendedFile(dir, extended), read); more != nil {
 				list = more
 			}
 		}
@@ -52,7 +66,7 @@ func readPaths(root, file string, depth int) []alias {
 			if path.Ext(at) != ".json" {
 				at = path.Join(at, "tsconfig.json")
 			}
-			list = append(list, readPaths(root, at, depth+1)...)
+			list = append(list, readPaths(root, at, read)...)
 		}
 	}
 	if hasBase {

@@ -1,4 +1,4 @@
-package checklist
+package jscode
 
 import (
 	"path"
@@ -15,13 +15,13 @@ func packageAliases(root string, files []string) []alias {
 		if path.Base(file) != "package.json" {
 			continue
 		}
-		content, _ := readFile(root, file)
+		content, _ := readSettings(root, file)
 		_, pkg := parseJSON(content)
 		dir := path.Dir(file)
 		if name := text(pkg, "name"); name != "" && dir != "." {
 			list = append(list,
-				alias{prefix: name, exact: true, to: mains(pkg, dir)},
-				alias{prefix: name + "/", to: []string{dir + "/*", dir + "/src/*"}})
+				alias{prefix: name, exact: true, own: true, to: mains(pkg, dir)},
+				alias{prefix: name + "/", own: true, to: subpaths(pkg, dir)})
 		}
 		imports, _ := get(pkg, "imports").(*ast.ObjectLiteral)
 		if imports == nil {
@@ -33,7 +33,7 @@ func packageAliases(root string, files []string) []alias {
 				continue
 			}
 			prefix, suffix, star := strings.Cut(keyOf(keyed), "*")
-			list = append(list, alias{prefix: prefix, suffix: suffix, exact: !star, to: []string{path.Join(dir, target(keyed.Value))}})
+			list = append(list, alias{prefix: prefix, suffix: suffix, exact: !star, dir: dir, to: []string{path.Join(dir, target(keyed.Value))}})
 		}
 	}
 	return list
@@ -49,6 +49,19 @@ func mains(pkg ast.Node, dir string) []string {
 		}
 	}
 	return append(list, dir+"/src/index", dir+"/index")
+}
+
+// subpaths are where "name/rest" may lie: where "exports" says, and as written.
+func subpaths(pkg ast.Node, dir string) []string {
+	var list []string
+	if exports, ok := get(pkg, "exports").(*ast.ObjectLiteral); ok {
+		for _, p := range exports.Value {
+			if keyed, ok := p.(*ast.PropertyKeyed); ok && keyOf(keyed) == "./*" && target(keyed.Value) != "" {
+				list = append(list, path.Join(dir, target(keyed.Value)))
+			}
+		}
+	}
+	return append(list, dir+"/*", dir+"/src/*")
 }
 
 // target is a path, or the first of its conditions.

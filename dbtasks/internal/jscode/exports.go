@@ -1,4 +1,4 @@
-package checklist
+package jscode
 
 import "github.com/dop251/goja/ast"
 
@@ -24,11 +24,11 @@ func (a *analysis) esbuildExports(call *site) {
 				continue
 			}
 			if body, ok := getter.Body.(*ast.ExpressionBody); ok {
-				a.m.exports[keyOf(keyed)] = expr{body.Expression, call.scope}
+				a.m.exports[keyOf(keyed)] = Expr{body.Expression, call.scope}
 			}
 		}
 	case isName(call.callee, "__reExport"):
-		a.m.stars = append(a.m.stars, expr{call.args[1], call.scope})
+		a.m.stars = append(a.m.stars, Expr{call.args[1], call.scope})
 	}
 }
 
@@ -40,28 +40,28 @@ func (a *analysis) commonJSExport(n *ast.AssignExpression, s *scope) {
 		return
 	}
 	if isName(of, "exports") {
-		a.m.exports[name] = expr{n.Right, s}
+		a.m.exports[name] = Expr{n.Right, s}
 		return
 	}
 	if isName(of, "module") && name == "exports" {
 		if call, ok := n.Right.(*ast.CallExpression); ok && isName(call.Callee, "__toCommonJS") {
 			return
 		}
-		a.m.exports["default"] = expr{n.Right, s}
+		a.m.exports["default"] = Expr{n.Right, s}
 		if object, ok := n.Right.(*ast.ObjectLiteral); ok {
 			for _, p := range object.Value {
 				switch p := p.(type) {
 				case *ast.PropertyShort:
-					a.m.exports[p.Name.Name.String()] = expr{&p.Name, s}
+					a.m.exports[p.Name.Name.String()] = Expr{&p.Name, s}
 				case *ast.PropertyKeyed:
-					a.m.exports[keyOf(p)] = expr{p.Value, s}
+					a.m.exports[keyOf(p)] = Expr{p.Value, s}
 				}
 			}
 		}
 		return
 	}
 	if inner, base := memberOf(of); inner == "exports" && isName(base, "module") {
-		a.m.exports[name] = expr{n.Right, s}
+		a.m.exports[name] = Expr{n.Right, s}
 	}
 }
 
@@ -74,6 +74,8 @@ func memberOf(n ast.Node) (name string, of ast.Node) {
 		return memberOf(n.Expression)
 	case *ast.DotExpression:
 		return n.Identifier.Name.String(), bare(n.Left)
+	case *ast.PrivateDotExpression:
+		return "#" + n.Identifier.Name.String(), bare(n.Left)
 	case *ast.BracketExpression:
 		if text, ok := stringOf(n.Member); ok {
 			return text, bare(n.Left)

@@ -1,4 +1,4 @@
-package checklist
+package jscode
 
 import (
 	"github.com/dop251/goja/ast"
@@ -6,8 +6,8 @@ import (
 )
 
 // analyse fills the module's scopes, sites, assignments and exports.
-func (m *module) analyse() {
-	m.exports, m.funcs, m.methods = map[string]expr{}, map[ast.Node]*function{}, map[ast.Node]string{}
+func (m *Module) analyse() {
+	m.exports, m.funcs, m.classes = map[string]Expr{}, map[ast.Node]*function{}, map[ast.Node]*class{}
 	m.scope = &scope{mod: m}
 	for _, src := range m.sources {
 		a := &analysis{m: m}
@@ -30,7 +30,7 @@ func (s *scope) declared() map[string]*binding {
 }
 
 type analysis struct {
-	m     *module
+	m     *Module
 	stack []ast.Node
 }
 
@@ -42,16 +42,16 @@ func (a *analysis) hoist(n ast.Node, s *scope) {
 		case *ast.FunctionDeclaration:
 			if c.Function.Name != nil {
 				b := s.declare(c.Function.Name.Name.String())
-				b.defs = append(b.defs, def{value: expr{c.Function, s}})
+				b.defs = append(b.defs, def{value: Expr{c.Function, s}})
 			}
 		case *ast.ClassDeclaration:
 			if c.Class.Name != nil {
 				b := s.declare(c.Class.Name.Name.String())
-				b.defs = append(b.defs, def{value: expr{c.Class, s}})
+				b.defs = append(b.defs, def{value: Expr{c.Class, s}})
 			}
 		case *ast.LexicalDeclaration:
 			for _, b := range c.List {
-				a.names(b.Target, func(name string) { s.declare(name) })
+				names(b.Target, func(name string) { s.declare(name) })
 			}
 		}
 	})
@@ -64,26 +64,26 @@ func (a *analysis) hoistVars(n ast.Node, s *scope) {
 		return
 	case *ast.VariableStatement:
 		for _, b := range n.List {
-			a.names(b.Target, func(name string) { s.declare(name) })
+			names(b.Target, func(name string) { s.declare(name) })
 		}
 	case *ast.ForLoopInitializerVarDeclList:
 		for _, b := range n.List {
-			a.names(b.Target, func(name string) { s.declare(name) })
+			names(b.Target, func(name string) { s.declare(name) })
 		}
 	case *ast.ForIntoVar:
-		a.names(n.Binding.Target, func(name string) { s.declare(name) })
+		names(n.Binding.Target, func(name string) { s.declare(name) })
 	}
 	children(n, func(c ast.Node) { a.hoistVars(c, s) })
 }
 
 // names calls f for each name that a target binds.
-func (a *analysis) names(target ast.Node, f func(string)) {
-	a.targets(target, nil, func(name string, _ []string) { f(name) })
+func names(target ast.Node, f func(string)) {
+	targets(target, nil, func(name string, _ []string) { f(name) })
 }
 
 // targets calls f for each name that a target binds, with the keys that lead
 // to its value; a key that can't be told is "?".
-func (a *analysis) targets(target ast.Node, keys []string, f func(string, []string)) {
+func targets(target ast.Node, keys []string, f func(string, []string)) {
 	with := func(key string) []string { return append(keys[:len(keys):len(keys)], key) }
 	switch t := target.(type) {
 	case *ast.Identifier:
@@ -94,25 +94,25 @@ func (a *analysis) targets(target ast.Node, keys []string, f func(string, []stri
 			case *ast.PropertyShort:
 				f(p.Name.Name.String(), with(p.Name.Name.String()))
 			case *ast.PropertyKeyed:
-				a.targets(p.Value, with(keyOf(p)), f)
+				targets(p.Value, with(keyOf(p)), f)
 			}
 		}
 		if t.Rest != nil {
-			a.targets(t.Rest, keys, f)
+			targets(t.Rest, keys, f)
 		}
 	case *ast.ArrayPattern:
 		for _, e := range t.Elements {
 			if e != nil {
-				a.targets(e, with("?"), f)
+				targets(e, with("?"), f)
 			}
 		}
 		if t.Rest != nil {
-			a.targets(t.Rest, with("?"), f)
+			targets(t.Rest, with("?"), f)
 		}
 	case *ast.AssignExpression: // a default value
-		a.targets(t.Left, keys, f)
+		targets(t.Left, keys, f)
 	case *ast.Binding:
-		a.targets(t.Target, keys, f)
+		targets(t.Target, keys, f)
 	}
 }
 
@@ -127,8 +127,8 @@ func keyOf(p *ast.PropertyKeyed) string {
 }
 
 // bind gives the names of target the values of value.
-func (a *analysis) bind(target ast.Node, value expr, s *scope) {
-	a.targets(target, nil, func(name string, keys []string) {
+func (a *analysis) bind(target ast.Node, value Expr, s *scope) {
+	targets(target, nil, func(name string, keys []string) {
 		b := s.lookup(name)
 		if b == nil {
 			b = s.declare(name)
@@ -144,12 +144,9 @@ func (a *analysis) visit(n ast.Node, s *scope) {
 	case *ast.BlockStatement, *ast.ForStatement, *ast.ForInStatement, *ast.ForOfStatement, *ast.CaseStatement, *ast.CatchStatement:
 		s = &scope{parent: s, mod: a.m, src: s.src}
 		a.hoist(n, s)
-	case *ast.MethodDefinition:
-		if id, ok := n.Key.(*ast.Identifier); ok && !n.Computed {
-			a.m.methods[n.Body] = id.Name.String()
-		} else if text, ok := stringOf(n.Key); ok {
-			a.m.methods[n.Body] = text
-		}
+	case *ast.ClassLiteral:
+		a.class(n, s)
+		return
 	case *ast.FunctionLiteral:
 		a.function(n, n.Name, n.ParameterList, n.Body, s)
 		return
@@ -157,25 +154,25 @@ func (a *analysis) visit(n ast.Node, s *scope) {
 		a.function(n, nil, n.ParameterList, n.Body, s)
 		return
 	case *ast.ForDeclaration:
-		a.names(n.Target, func(name string) { s.declare(name) })
+		names(n.Target, func(name string) { s.declare(name) })
 	case *ast.ForLoopInitializerLexicalDecl:
 		for _, b := range n.LexicalDeclaration.List {
-			a.names(b.Target, func(name string) { s.declare(name) })
+			names(b.Target, func(name string) { s.declare(name) })
 		}
 	case *ast.Binding:
 		if n.Initializer != nil {
-			a.bind(n.Target, expr{n.Initializer, s}, s)
+			a.bind(n.Target, Expr{n.Initializer, s}, s)
 		}
 	case *ast.AssignExpression:
 		a.assign(n, s)
 	case *ast.ReturnStatement:
 		if fn := a.m.funcs[s.function().fn]; fn != nil && n.Argument != nil {
-			fn.returns = append(fn.returns, expr{n.Argument, s})
+			fn.returns = append(fn.returns, Expr{n.Argument, s})
 		}
 	case *ast.CallExpression:
-		a.site(&site{expr: expr{n, s}, callee: n.Callee, args: n.ArgumentList})
+		a.site(&site{Expr: Expr{n, s}, callee: n.Callee, args: n.ArgumentList})
 	case *ast.NewExpression:
-		a.site(&site{expr: expr{n, s}, callee: n.Callee, args: n.ArgumentList, isNew: true})
+		a.site(&site{Expr: Expr{n, s}, callee: n.Callee, args: n.ArgumentList, isNew: true})
 	}
 	a.stack = append(a.stack, n)
 	children(n, func(c ast.Node) { a.visit(c, s) })
@@ -190,30 +187,26 @@ func (a *analysis) site(site *site) {
 
 func (a *analysis) function(n ast.Node, name *ast.Identifier, params *ast.ParameterList, body ast.Node, s *scope) {
 	fs := &scope{parent: s, mod: a.m, src: s.src, fn: n}
-	fn := &function{scope: fs}
+	fn := &function{node: n, scope: fs}
 	a.m.funcs[n] = fn
 	if name != nil {
 		b := fs.declare(name.Name.String())
-		b.defs = append(b.defs, def{value: expr{n, s}})
+		b.defs = append(b.defs, def{value: Expr{n, s}})
 	}
 	a.stack = append(a.stack, n)
 	defer func() { a.stack = a.stack[:len(a.stack)-1] }()
 	if params != nil {
 		for _, p := range params.List {
-			a.names(p.Target, func(name string) { fs.declare(name) })
-			plain := ""
-			if id, ok := p.Target.(*ast.Identifier); ok {
-				plain = id.Name.String()
-			}
-			fn.params = append(fn.params, plain)
+			names(p.Target, func(name string) { fs.declare(name) })
+			fn.params = append(fn.params, p.Target)
 			a.visit(p, fs)
 		}
 		if params.Rest != nil {
-			a.names(params.Rest, func(name string) { fs.declare(name) })
+			names(params.Rest, func(name string) { fs.declare(name) })
 		}
 	}
 	if e, ok := body.(*ast.ExpressionBody); ok {
-		fn.returns = append(fn.returns, expr{e.Expression, fs})
+		fn.returns = append(fn.returns, Expr{e.Expression, fs})
 	}
 	a.hoistVars(body, fs)
 	a.visit(body, fs)
@@ -223,11 +216,17 @@ func (a *analysis) assign(n *ast.AssignExpression, s *scope) {
 	switch left := n.Left.(type) {
 	case *ast.Identifier, *ast.ObjectPattern, *ast.ArrayPattern:
 		if n.Operator == token.ASSIGN || isLogical(n.Operator) {
-			a.bind(left, expr{n.Right, s}, s)
+			a.bind(left, Expr{n.Right, s}, s)
+			names(left, func(name string) { s.lookup(name).assigned = true })
 		}
 		return
 	}
-	a.m.assigns = append(a.m.assigns, assign{expr{n.Left, s}, expr{n.Right, s}, append(append([]ast.Node(nil), a.stack...), n)})
+	a.m.assigns = append(a.m.assigns, assign{Expr{n.Left, s}, Expr{n.Right, s}, append(append([]ast.Node(nil), a.stack...), n)})
+	if name, of := memberOf(n.Left); of != nil { // this.pool = …, and Db.pool = … beside its class
+		if c := a.classOf(of, s); c != nil {
+			c.add(name, Expr{n.Right, s}, !isThis(of))
+		}
+	}
 	a.commonJSExport(n, s)
 }
 

@@ -1,4 +1,4 @@
-package checklist
+package jscode
 
 import (
 	"os"
@@ -29,8 +29,8 @@ func FuzzReadingJavaScript(f *testing.F) {
 		if utf8.ValidString(text) && !strings.Contains(text, "\\") { // an escape in a specifier hides it, and nobody writes one
 			specs := importSpecs(text)
 			for _, i := range requires(src) {
-				if !slices.Contains(specs, i.spec) {
-					t.Fatalf("the look at the bytes missed the import of %q", i.spec)
+				if !slices.Contains(specs, i.Spec) {
+					t.Fatalf("the look at the bytes missed the import of %q", i.Spec)
 				}
 			}
 		}
@@ -52,7 +52,7 @@ func FuzzReadingJavaScript(f *testing.F) {
 }
 
 func sitesOf(src *source) []*site {
-	m := &module{path: "a.ts", sources: []*source{src}}
+	m := &Module{path: "a.ts", sources: []*source{src}}
 	m.analyse()
 	return m.sites
 }
@@ -95,7 +95,7 @@ func FuzzCuttingScriptBlocks(f *testing.F) {
 
 // seeds calls add for every file of the projects in testdata.
 func seeds(f *testing.F, add func(name, text string)) {
-	err := filepath.WalkDir("testdata", func(name string, d os.DirEntry, err error) error {
+	err := filepath.WalkDir("../checklist/testdata", func(name string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}

@@ -1,4 +1,4 @@
-package checklist
+package jscode
 
 import "github.com/dop251/goja/ast"
 

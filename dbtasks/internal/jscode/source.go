@@ -1,4 +1,4 @@
-package checklist
+package jscode
 
 import (
 	"bytes"
@@ -50,13 +50,16 @@ func parseJS(text string, loader api.Loader, keepImports bool) (s *source, err e
 			s, err = nil, fmt.Errorf("the parser failed: %v", p)
 		}
 	}()
+	if depth := nesting(text); depth > maxNesting {
+		return nil, fmt.Errorf("it is nested %d deep", depth)
+	}
 	// esbuild 0.28 takes all memory for some bytes that are no UTF-8, which a
 	// file in Latin-1 has.
 	text = strings.ToValidUTF8(text, "?")
 	o := api.TransformOptions{Loader: loader, Format: api.FormatCommonJS, JSX: api.JSXTransform,
 		Supported: lowered, LegalComments: api.LegalCommentsNone, TreeShaking: api.TreeShakingFalse, LogLevel: api.LogLevelSilent}
 	// A tsconfig's other options (decorators, JSX) change nothing that is looked at.
-	o.TsconfigRaw = fmt.Sprintf(`{"compilerOptions":{"verbatimModuleSyntax":%t,"experimentalDecorators":true}}`, keepImports)
+	o.TsconfigRaw = fmt.Sprintf(`{"compilerOptions":{"verbatimModuleSyntax":%t,"experimentalDecorators":true,"useDefineForClassFields":true}}`, keepImports)
 	r := api.Transform(text, o)
 	if awaits := topLevelAwaits(r.Errors); len(awaits) > 0 {
 		text = withoutAwaits(text, awaits)
@@ -78,6 +81,34 @@ func parseJS(text string, loader api.Loader, keepImports bool) (s *source, err e
 		o.Sourcemap, o.SourcesContent = api.SourceMapExternal, api.SourcesContentExclude
 		return api.Transform(text, o).Map
 	}}, nil
+}
+
+// maxNesting is the depth of brackets above which a text is not parsed: the
+// parsers call themselves for each, and a stack that is used up ends the process.
+const maxNesting = 1000
+
+// nesting is a bound of how deep a text's expressions lie in each other: open
+// brackets, and operators in a row.
+func nesting(text string) int {
+	depth, most, row := 0, 0, 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '(', '[', '{':
+			depth++
+			most = max(most, depth)
+		case ')', ']', '}':
+			depth = max(0, depth-1)
+		}
+		switch text[i] {
+		case '!', '~', '+', '-':
+			row++
+			most = max(most, row)
+		case ' ', '\t', '\n', '\r':
+		default:
+			row = 0
+		}
+	}
+	return most
 }
 
 type place struct{ line, column int } // from 1, and from 0 in bytes

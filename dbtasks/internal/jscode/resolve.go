@@ -1,4 +1,4 @@
-package checklist
+package jscode
 
 import (
 	"path"
@@ -11,6 +11,7 @@ type resolver struct {
 	files   map[string]bool // the project's files, relative with slashes
 	aliases []alias         // the longest prefix first
 	configs map[string]*tsconfig
+	found   map[[2]string][2]string // what find said, by folder and specifier
 }
 
 // alias maps the start of a specifier to folders or files.
@@ -19,18 +20,32 @@ type alias struct {
 	exact  bool     // the whole specifier
 	suffix string   // behind the star of a tsconfig path
 	to     []string // relative to the root; what the star stood for is added
+	dir    string   // the folder for whose modules it holds; "" or ".": all
+	own    bool     // the name of a package of the project
 }
 
 // extensions in the order in which bundlers try them.
-var extensions = []string{".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".svelte", ".vue"}
+var extensions = []string{".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".svelte", ".vue", ".astro"}
 
 // find is the project's file that spec names, seen from a module; target is
 // empty for a package, or for a file that is not part of the project (a
 // generated client that git ignores), and pkg is then the package's specifier,
 // or the file's path with a leading "./".
 func (r *resolver) find(from, spec string) (target, pkg string) {
+	key := [2]string{path.Dir(from), spec}
+	if known, ok := r.found[key]; ok {
+		return known[0], known[1]
+	}
+	target, pkg = r.search(from, spec)
+	if r.found != nil {
+		r.found[key] = [2]string{target, pkg}
+	}
+	return target, pkg
+}
+
+func (r *resolver) search(from, spec string) (target, pkg string) {
 	spec, _, _ = strings.Cut(spec, "?") // Vite's ?raw, ?url
-	if strings.HasPrefix(spec, ".") {
+	if strings.HasPrefix(spec, "./") || strings.HasPrefix(spec, "../") || spec == "." || spec == ".." {
 		at := path.Join(path.Dir(from), spec)
 		if file := r.file(at); file != "" {
 			return file, ""
@@ -38,18 +53,21 @@ func (r *resolver) find(from, spec string) (target, pkg string) {
 		return "", "./" + at
 	}
 	miss := ""
-	for _, a := range slices.Concat(r.pathsFor(from), r.aliases) {
-		rest, ok := a.match(spec)
-		if !ok {
-			continue
-		}
-		for _, to := range a.to {
-			at := path.Clean(strings.Replace(to, "*", rest, 1))
-			if file := r.file(at); file != "" {
-				return file, ""
+	for _, list := range [][]alias{r.pathsFor(from), r.aliases} {
+		for i := range list {
+			a := &list[i]
+			rest, ok := a.match(spec)
+			if !ok || a.dir != "" && a.dir != "." && !strings.HasPrefix(from, a.dir+"/") {
+				continue
 			}
-			if miss == "" && a.prefix != "" {
-				miss = "./" + at
+			for _, to := range a.to {
+				at := path.Clean(strings.Replace(to, "*", rest, 1))
+				if file := r.file(at); file != "" {
+					return file, ""
+				}
+				if miss == "" && a.prefix != "" && !a.own {
+					miss = "./" + at
+				}
 			}
 		}
 	}
@@ -105,4 +123,14 @@ func (r *resolver) pathsFor(from string) []alias {
 			return nil
 		}
 	}
+}
+
+// isOwnPackage tells whether a specifier names a package of the project.
+func (r *resolver) isOwnPackage(spec string) bool {
+	for _, a := range r.aliases {
+		if a.own && (spec == a.prefix || strings.HasPrefix(spec, a.prefix+"/")) {
+			return true
+		}
+	}
+	return false
 }

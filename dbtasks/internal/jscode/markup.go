@@ -1,4 +1,4 @@
-package checklist
+package jscode
 
 import "strings"
 
@@ -131,4 +131,15 @@ func closing(s, name string) int {
 		}
 		i += 2
 	}
+}
+
+// frontmatter is the code between the two --- of an .astro file, and how many
+// lines stand above it.
+func frontmatter(content string) (code string, line int, ok bool) {
+	start := strings.Index(content, "---")
+	if start < 0 || strings.TrimSpace(content[:start]) != "" {
+		return "", 0, false
+	}
+	code, _, ok = strings.Cut(content[start+3:], "\n---")
+	return code, strings.Count(content[:start], "\n"), ok
 }

@@ -1,0 +1,272 @@
+package jscode
+
+import (
+	"slices"
+
+	"github.com/dop251/goja/ast"
+)
+
+// tracer finds the ways to a client.
+type tracer struct {
+	p      *Code
+	stores []store // that hold it
+	left   int     // calls that may still be looked at
+	active map[ast.Node]bool
+}
+
+// ways are the ways to a call or new, through the calls of the functions that
+// it stands in.
+func (t *tracer) ways(s *site) []way {
+	t.left--
+	if s.node == nil || t.active[s.node] || len(t.active) > 20 || t.left < 0 {
+		return nil
+	}
+	t.active[s.node] = true
+	defer delete(t.active, s.node)
+	p := t.p
+	around, from := enclosing(s.stack)
+	local := way{request: p.answers(around, s)}
+	local.looks, local.memo = p.looks(s, from)
+	if around == nil {
+		local.top = true
+		return []way{local}
+	}
+	local.outside = []ast.Node{around}
+	local.kept = p.isRemembered(s, from)
+	if local.kept || p.storedWhereLooked(local, t.stores) != "" {
+		return []way{local}
+	}
+	var list []way
+	for _, caller := range p.callersOf(around, s.stack[:from], s.scope) {
+		if IsTest(caller.scope.mod.path) || p.dead(caller.stack, caller.Expr) || p.roleOf(caller.scope.mod) == Script && caller.scope.mod != s.scope.mod {
+			continue
+		}
+		for _, w := range t.ways(caller) {
+			w.looks = append(w.looks, local.looks...)
+			w.memo = w.memo || local.memo
+			w.request = w.request || local.request
+			w.outside = append(w.outside, local.outside...)
+			list = append(list, w)
+		}
+	}
+	if len(list) == 0 {
+		return []way{local}
+	}
+	return list
+}
+
+// enclosing is the innermost function, or the class whose field it is, that a
+// stack ends in, and where in the stack it is.
+func enclosing(stack []ast.Node) (ast.Node, int) {
+	for i := len(stack) - 1; i >= 0; i-- {
+		switch n := stack[i].(type) {
+		case *ast.FunctionLiteral, *ast.ArrowFunctionLiteral:
+			return n, i
+		case *ast.FieldDefinition:
+			if !n.Static && i > 0 {
+				return stack[i-1], i - 1
+			}
+		}
+	}
+	return nil, -1
+}
+
+// callersOf are the calls of a function, or of the class that it builds. above
+// is what the function stands in.
+func (p *Code) callersOf(fn ast.Node, above []ast.Node, at *scope) []*site {
+	if list, ok := p.callers[fn]; ok {
+		return list
+	}
+	wanted := fn
+	if f := at.mod.funcs[fn]; f != nil && f.class != nil && f.name == "constructor" {
+		wanted = f.class.node
+	}
+	names := p.namesOf(fn, above, at)
+	var list []*site
+	p.each(func(m *Module) {
+		for _, s := range m.sites {
+			if ast.Node(s.callee) != fn && !slices.Contains(names, lastName(s.callee)) {
+				continue
+			}
+			if slices.ContainsFunc(p.values(Expr{s.callee, s.scope}), func(v value) bool { return v.node == fn || v.node == wanted }) {
+				list = append(list, s)
+			}
+		}
+	})
+	p.callers[fn] = list
+	return list
+}
+
+// namesOf are the names by which a function or class may be called: its own,
+// that of the variable or property that it is, of the parameter that it is
+// handed to, and those by which its module exports it.
+func (p *Code) namesOf(fn ast.Node, above []ast.Node, at *scope) []string {
+	var names []string
+	add := func(name string) {
+		if name != "" && name != "?" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	m := at.mod
+	if f := m.funcs[fn]; f != nil && f.class != nil {
+		add(f.name)
+		if f.name == "constructor" {
+			fn = f.class.node
+		}
+	}
+	switch n := fn.(type) {
+	case *ast.FunctionLiteral:
+		if n.Name != nil {
+			add(n.Name.Name.String())
+		}
+	case *ast.ClassLiteral:
+		if n.Name != nil {
+			add(n.Name.Name.String())
+		}
+	}
+	if len(above) > 0 {
+		switch n := above[len(above)-1].(type) {
+		case *ast.Binding:
+			add(lastName(n.Target))
+		case *ast.AssignExpression:
+			add(lastName(n.Left))
+		case *ast.PropertyKeyed:
+			add(keyOf(n))
+		case *ast.CallExpression:
+			for _, v := range p.values(Expr{n.Callee, at}) {
+				f := p.functionOf(v)
+				for i, arg := range n.ArgumentList {
+					if f != nil && ast.Node(arg) == fn && i < len(f.params) {
+						add(lastName(f.params[i]))
+					}
+				}
+			}
+		}
+	}
+	for name, b := range m.scope.names {
+		if slices.ContainsFunc(b.defs, func(d def) bool { return d.value.node == fn && len(d.keys) == 0 }) {
+			add(name)
+		}
+	}
+	for name, e := range m.exports {
+		if id, ok := e.node.(*ast.Identifier); ok && slices.Contains(names, id.Name.String()) || e.node == fn {
+			add(name)
+		}
+	}
+	return names
+}
+
+// looks are the places that are looked at on the way from a function's start
+// (its index in the stack, -1 the module's) to a site, and whether a variable
+// of the module, or a static member, is.
+func (p *Code) looks(s *site, from int) (places []string, memo bool) {
+	look := func(n ast.Node) {
+		found, variable := p.reads(Expr{n, s.scope})
+		places = append(places, found...)
+		memo = memo || variable
+	}
+	path := append(s.stack[:len(s.stack):len(s.stack)], s.node)
+	for i := max(from, 0); i < len(s.stack); i++ {
+		next := path[i+1]
+		switch n := path[i].(type) {
+		case *ast.AssignExpression:
+			if isLogical(n.Operator) && next == ast.Node(n.Right) {
+				look(n.Left)
+			}
+		case *ast.BinaryExpression:
+			if isLogical(n.Operator) && next == ast.Node(n.Right) {
+				look(n.Left)
+			}
+		case *ast.ConditionalExpression:
+			if next != ast.Node(n.Test) {
+				look(n.Test)
+			}
+		case *ast.IfStatement:
+			if next != ast.Node(n.Test) {
+				look(n.Test)
+			}
+		case *ast.SwitchStatement:
+			look(n.Discriminant)
+		case *ast.BlockStatement:
+			for _, before := range n.List {
+				if ast.Node(before) == next {
+					break
+				}
+				if cond, ok := before.(*ast.IfStatement); ok && anywhere(cond.Consequent, isReturn) {
+					look(cond.Test)
+				}
+			}
+		}
+	}
+	return places, memo
+}
+
+func isReturn(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.ReturnStatement, *ast.ThrowStatement:
+		return true
+	}
+	return false
+}
+
+// reads are the places that an expression reads.
+func (p *Code) reads(e Expr) (places []string, memo bool) {
+	anywhere(e.node, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Identifier, *ast.DotExpression, *ast.BracketExpression, *ast.PrivateDotExpression:
+			places = append(places, p.places(Expr{n, e.scope})...)
+			if id, ok := n.(*ast.Identifier); ok {
+				b := e.scope.lookup(id.Name.String())
+				memo = memo || b != nil && isMemory(b)
+			} else if _, of := memberOf(n); isThis(of) || isClassName(of, e.scope) {
+				memo = true
+			}
+		case *ast.BinaryExpression: // "pool" in globalThis
+			if name, ok := stringOf(n.Left); ok {
+				places = append(places, below(p.paths(Expr{n.Right, e.scope}), name)...)
+			} else if n.Operator.String() == "in" {
+				places = append(places, below(p.paths(Expr{n.Right, e.scope}), p.key(Expr{n.Left, e.scope}))...)
+			}
+		case *ast.CallExpression:
+			name, of := memberOf(n.Callee)
+			arg := func(i int) Expr {
+				if i < len(n.ArgumentList) {
+					return Expr{n.ArgumentList[i], e.scope}
+				}
+				return Expr{}
+			}
+			switch {
+			case of == nil:
+				places = append(places, p.places(Expr{n, e.scope})...)
+			case name == "has" && isName(of, "Reflect") || name == "hasOwn":
+				places = append(places, below(p.paths(arg(0)), p.key(arg(1)))...)
+			case name == "has" || name == "get" || name == "hasOwnProperty":
+				places = append(places, below(p.paths(Expr{of, e.scope}), p.key(arg(0)))...)
+			}
+		}
+		return false
+	})
+	return places, memo
+}
+
+// isMemory tells a variable of a module that may hold what was made before:
+// one that is assigned, or a Map or object.
+func isMemory(b *binding) bool {
+	return b.top && (b.assigned || slices.ContainsFunc(b.defs, func(d def) bool {
+		switch d.value.node.(type) {
+		case *ast.NewExpression, *ast.ObjectLiteral, *ast.ArrayLiteral:
+			return len(d.keys) == 0
+		}
+		return false
+	}))
+}
+
+// isRemembered tells whether a function is handed to a package that keeps what
+// it makes.
+func (p *Code) isRemembered(s *site, from int) bool {
+	if from < 1 {
+		return false
+	}
+	call, ok := s.stack[from-1].(*ast.CallExpression)
+	return ok && slices.ContainsFunc(p.values(Expr{call.Callee, s.scope}), func(v value) bool { return slices.Contains(rememberers, v.pkg) })
+}
