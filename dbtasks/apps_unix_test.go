@@ -181,7 +181,6 @@ func TestRealAppsAreCheckedProvenMendedAndRun(t *testing.T) {
 			faults: []string{
 				"src/lib/server/prisma.ts:6: new PrismaClient() is not kept on globalThis: each reload makes another",
 				"src/lib/server/prisma.ts:5: new PrismaClient() has an adapter without max: it takes 10 connections, and none of the URL's connection_limit",
-				"src/lib/server/prisma.ts:6: new PrismaClient() is not disconnected when the process ends",
 				"vite.config.ts:5: the dev server's port is Vite's own, 5173, not 3000: there is no server.port",
 				"vite.config.ts:5: Vite may optimise Prisma's client: optimizeDeps.exclude does not name @prisma/client",
 				"vite.config.ts:5: Vite may bundle Prisma's client into the server's code: ssr.external does not name @prisma/client",
@@ -197,7 +196,6 @@ func TestRealAppsAreCheckedProvenMendedAndRun(t *testing.T) {
 				"lib/db.js:3: new Pool() is not kept on globalThis: each reload makes another",
 				"lib/db.js:3: new Pool() has no max: node-postgres takes 10 connections by default, whatever the URL says",
 				"lib/db.js:3: new Pool() has no error listener",
-				"lib/db.js:3: new Pool() is not disconnected when the process ends",
 				"package.json:4: no script runs the runbook's db:cleanup, db:monitor, db:test, dev:recover",
 			},
 		},
@@ -206,7 +204,6 @@ func TestRealAppsAreCheckedProvenMendedAndRun(t *testing.T) {
 			install: "ci",
 			faults: []string{
 				"src/db.js:4: new Pool() is not kept on globalThis: each reload makes another",
-				"src/db.js:4: new Pool() is not disconnected when the process ends",
 				"vite.config.js:23: the dev server's port is Vite's own, 5173, not 3000: there is no server.port",
 				"package.json:5: no script runs the runbook's db:cleanup, db:monitor, db:test, dev:recover",
 			},

@@ -46,11 +46,11 @@ func TestDevCheckSaysInItsFirstLineWhatIsWrongAndExitsOne(t *testing.T) {
 func TestDevCheckOfAProjectWithoutAClientIsNotGreen(t *testing.T) {
 	t.Parallel()
 	o := runIn(t, poolProject(t, "export const pool = 'new Pool()';\n", ""), nil, "dev:check")
-	if first, _, _ := strings.Cut(o.stdout, "\n"); o.code != 0 || first != "Can't tell: no client of PostgreSQL was found in 1 file." {
+	if first, _, _ := strings.Cut(o.stdout, "\n"); o.code != 1 || first != "Can't tell: no client of PostgreSQL was found in 1 file." {
 		t.Errorf("%s", o)
 	}
 	o = runIn(t, poolProject(t, "export const pool = 'new Pool()';\n", ""), nil, "dev:check", "-json")
-	if got := decode(t, o.stdout); got["ok"] != true || got["cant_tell"] != 7.0 || got["wrong"] != 0.0 {
+	if got := decode(t, o.stdout); got["ok"] != false || got["cant_tell"] != 7.0 || got["wrong"] != 0.0 {
 		t.Errorf("%v", got)
 	}
 }
