@@ -29,23 +29,23 @@ func (Db) Monitor(
 		if err != nil {
 			return result{}, err
 		}
-		report, err := monitor(ctx, d, o, isSet(json))
+		p := screen.New(os.Stdout)
+		report, err := monitor(ctx, d, o, isSet(json), p)
 		if saved := file.save(report.History); err == nil {
 			err = saved
 		}
-		return result{report: nil, text: func(p *screen.Printer) { p.Monitor(report) }, exit: exitOf(report.OK)}, err
+		return result{report: nil, text: func(p *screen.Printer) { p.Monitor(report) }, exit: exitOf(report.OK), undelivered: p.Err()}, err
 	})
 }
 
 // monitor shows the run where it can be seen best: live on a terminal that is
 // both read from and written to, as lines or JSON elsewhere.
-func monitor(ctx context.Context, d *runbook.Deps, o runbook.MonitorOptions, json bool) (runbook.MonitorReport, error) {
+func monitor(ctx context.Context, d *runbook.Deps, o runbook.MonitorOptions, json bool, p *screen.Printer) (runbook.MonitorReport, error) {
 	if !json && !o.Once && screen.IsTerminal(os.Stdin) && screen.IsTerminal(os.Stdout) && live.Drawable(os.Stdout) {
 		return runbook.MonitorWith(ctx, d, o, func(ctx context.Context, w *runbook.Watch) error {
 			return live.Run(ctx, w, live.Options{In: os.Stdin, Out: os.Stdout, Environ: os.Environ(), Every: o.Every, For: o.For})
 		})
 	}
-	p := screen.New(os.Stdout)
 	return runbook.Monitor(ctx, d, o, func(s runbook.MonitorSample) {
 		switch {
 		case json:

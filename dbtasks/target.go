@@ -1,6 +1,7 @@
 package dbtasks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/crash"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
@@ -31,18 +33,28 @@ type result struct {
 	text   func(*screen.Printer)
 	exit   int
 	why    string // of an exit that is not 0, for the error's line
+	// undelivered is why not all that was printed on the way arrived.
+	undelivered error
 }
 
 // run decodes what Mage leaves undecoded, makes the one engine call, prints,
-// and turns the outcome into Mage's exit code.
-func (t target) run(ctx context.Context, call func(context.Context, *runbook.Deps) (result, error)) error {
+// and turns the outcome into Mage's exit code. Of a panic it is not known how
+// far it got: exit 1.
+func (t target) run(ctx context.Context, call func(context.Context, *runbook.Deps) (result, error)) (err error) {
+	defer func() {
+		if p := crash.Caught(recover()); p != nil {
+			err = t.fail(&runbook.Failure{Exit: runbook.ExitNotDone, Code: "crashed", Details: p.Where(6),
+				Message: fmt.Sprintf("dbtasks has a fault and stopped half-way: %s. What was done before is not known.", p),
+				Next:    "look at what is there: " + program() + " db:who"})
+		}
+	}()
 	if err := strayValue(os.Args[1:], t.name, t.flags); err != nil {
 		return t.fail(err)
 	}
 	// Mage cancels ctx on SIGINT alone; to TERM and HUP a target would die
 	// without cleaning up, or live on as an orphan.
-	signals := []os.Signal{syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // else it was ignored on purpose: nohup
+	signals := []os.Signal{syscall.SIGTERM, syscall.SIGQUIT} // of QUIT, Go dies with exit code 2
+	if !signal.Ignored(syscall.SIGHUP) {                     // else it was ignored on purpose: nohup
 		signals = append(signals, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(ctx, signals...)
@@ -51,11 +63,11 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 	if err != nil {
 		return t.fail(err)
 	}
+	p := screen.New(os.Stdout)
 	res, err := call(ctx, d)
 	if d.Pool != nil && (err != nil || res.exit != 0 || lastTarget(os.Args[1:], t.name)) {
 		d.Pool.Close()
 	}
-	p := screen.New(os.Stdout)
 	if err != nil {
 		return t.fail(err)
 	}
@@ -64,6 +76,9 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 		p.Whole(res.text)
 	case res.report != nil:
 		p.JSON(res.report)
+	}
+	if err := cmp.Or(res.undelivered, p.Err()); err != nil {
+		return mg.Fatal(runbook.ExitNotDone, fmt.Sprintf("%s: the result could not be written: %v", t.name, err))
 	}
 	if res.exit != 0 {
 		if res.why == "" {

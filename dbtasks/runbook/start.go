@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/crash"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
@@ -161,14 +162,16 @@ func run(ctx context.Context, deps *Deps, o StartOptions, r *StartReport) error 
 		deps.progress("  %s", command.PortNote)
 	}
 	var guard sync.WaitGroup
+	var guarded crash.Carried
 	guardCtx, stopGuard := context.WithCancel(context.WithoutCancel(ctx))
 	result, err := devserver.Run(ctx, command, devserver.RunOptions{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, OnStart: func(int) {
 		if o.Guard > 0 {
-			guard.Go(func() { watchLimit(guardCtx, deps, o.Guard, deps.Progress) })
+			guard.Go(func() { guarded.Do(func() { watchLimit(guardCtx, deps, o.Guard, deps.Progress) }) })
 		}
 	}})
 	stopGuard()
 	guard.Wait()
+	guarded.Rethrow()
 	r.ExitCode, r.Ended = result.ExitCode, result.Reason
 	for _, p := range result.Left {
 		r.Left = append(r.Left, item(p, nil, "could not be ended"))

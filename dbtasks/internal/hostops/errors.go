@@ -12,6 +12,9 @@ var (
 	// ErrAmbiguous: several processes fit.
 	ErrAmbiguous = errors.New("several processes fit")
 
+	// ErrNoProcesses: not even this process is among those that the system lists.
+	ErrNoProcesses = errors.New("the system does not tell which processes run (on Linux: is /proc mounted, and this process namespace's own?)")
+
 	// ErrChanged: a backend is not any more what the plan says.
 	ErrChanged = errors.New("it is not the same process, parent or title any more")
 )

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/crash"
 )
 
 var socketLink = []byte("socket:[")
@@ -68,13 +70,17 @@ func socketsOf(pid int) []uint64 {
 // the kernel's answers, one call each.
 func inParallel(n int, f func(i int)) {
 	var next atomic.Int64
+	var carried crash.Carried
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), 8, n) {
 		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
+			carried.Do(func() {
+				for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+					f(i)
+				}
+			})
 		})
 	}
 	wg.Wait()
+	carried.Rethrow()
 }

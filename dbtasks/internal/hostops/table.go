@@ -30,7 +30,11 @@ func SnapshotBut(ctx context.Context, bare func(p, parent Process) bool) (*Table
 	if err != nil {
 		return nil, err
 	}
-	return newTable(list), nil
+	t := newTable(list)
+	if _, ok := t.byPID[os.Getpid()]; !ok {
+		return nil, ErrNoProcesses
+	}
+	return t, nil
 }
 
 func newTable(list []Process) *Table {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/crash"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 )
 
@@ -51,7 +52,7 @@ type Looking struct {
 // sessions: only the other ends of Unix sockets are found through them.
 func Begin(ctx context.Context) *Looking {
 	l := &Looking{ctx: ctx, began: time.Now(), look: sync.OnceValues(func() (*Machine, error) { return bare(ctx, false) })}
-	go func() { _, _ = l.look() }()
+	go new(crash.Carried).Do(func() { _, _ = l.look() }) // whoever waits for the look gets its panic
 	return l
 }
 

@@ -18,6 +18,9 @@ import (
 // wrote. ctx is looked at between two files. The error names the file.
 func Apply(ctx context.Context, plan Plan) (written int, err error) {
 	for _, s := range plan.Steps {
+		if plan.Project.inside(s.Path) == nil {
+			tidyUp(plan.Project.path(s.Path))
+		}
 		if !s.Writes() {
 			continue
 		}
@@ -44,7 +47,7 @@ func (s Step) write(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	beside := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".dbtasks-new")
+	beside := besideOf(path)
 	if err := os.Remove(beside); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was killed
 		return err
 	}
@@ -61,6 +64,22 @@ func (s Step) write(path string) error {
 		return err
 	}
 	return nil
+}
+
+// besideOf is the name of the file that takes the place of another.
+func besideOf(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".dbtasks-new")
+}
+
+// tidyUp takes away what a run that was killed left beside a place. A name that
+// is not there, or not ours to remove, is nothing.
+func tidyUp(path string) {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if info, err := os.Lstat(besideOf(path)); err == nil && info.Mode().IsRegular() {
+		_ = os.Remove(besideOf(path))
+	}
 }
 
 // fill writes the file beside its place, with the mode, and where it may with
@@ -80,7 +99,7 @@ func (s Step) fill(beside, path string) (err error) {
 	if statErr == nil {
 		mode = info.Mode().Perm()
 	}
-	f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, appear, err := newFile(beside)
 	if err != nil {
 		return err
 	}
@@ -98,7 +117,10 @@ func (s Step) fill(beside, path string) (err error) {
 	if err := f.Chmod(mode); err != nil {
 		return err
 	}
-	return f.Sync()
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return appear()
 }
 
 // unchanged makes sure that the place is as the plan saw it.

@@ -21,12 +21,29 @@ import (
 // Printer writes to one stream. Colour is used on a terminal only, and not
 // where NO_COLOR is set or TERM is dumb.
 type Printer struct {
-	out   io.Writer
+	out   *delivery
 	color bool
 }
 
+// delivery remembers what went wrong with the first write that failed.
+type delivery struct {
+	io.Writer
+	err error
+}
+
+func (d *delivery) Write(b []byte) (int, error) {
+	n, err := d.Writer.Write(b)
+	if d.err == nil {
+		d.err = err
+	}
+	return n, err
+}
+
+// Err is why not all of what was printed arrived; nil: it did.
+func (p *Printer) Err() error { return p.out.err }
+
 // New makes a printer for out.
-func New(out io.Writer) *Printer { return &Printer{out: out, color: colorful(out)} }
+func New(out io.Writer) *Printer { return &Printer{out: &delivery{Writer: out}, color: colorful(out)} }
 
 func colorful(out io.Writer) bool {
 	f, ok := out.(*os.File)
@@ -39,7 +56,7 @@ func IsTerminal(f *os.File) bool { return os.Getenv("TERM") != "dumb" && term.Is
 // Whole prints with one write what text prints in many.
 func (p *Printer) Whole(text func(*Printer)) {
 	var page bytes.Buffer
-	text(&Printer{out: &page, color: p.color})
+	text(&Printer{out: &delivery{Writer: &page}, color: p.color})
 	_, _ = p.out.Write(page.Bytes())
 }
 
@@ -71,8 +88,8 @@ func (p *Printer) JSON(v any) {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v)                            // a report has only plain fields
-	_, _ = p.out.Write(plain.JSON(text.Bytes())) // a closed pipe is the reader's wish
+	_ = enc.Encode(v) // a report has only plain fields
+	_, _ = p.out.Write(plain.JSON(text.Bytes()))
 }
 
 // Failure writes a failure as JSON.
