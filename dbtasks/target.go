@@ -3,6 +3,7 @@ package dbtasks
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/crash"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
@@ -94,7 +96,8 @@ func (t target) deps() (*runbook.Deps, error) {
 		return &runbook.Deps{Config: &settings.Config{}, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
 	}
 	d, err := deps()
-	if err != nil && t.anyway {
+	var others *plainfile.TrustError // nothing of the project is used then
+	if err != nil && t.anyway && !errors.As(err, &others) {
 		dir, wdErr := os.Getwd()
 		if wdErr != nil {
 			return nil, wdErr

@@ -133,7 +133,7 @@ func prepareDrill(ctx context.Context, deps *Deps, server *pgserver.Disposable) 
 		// There no signal can free a slot: the reserved ones are left free.
 		environ = append(environ, "DBTASKS_ADMIN_URL="+server.URL(server.Superuser, server.SuperuserPassword, "postgres"))
 	}
-	cfg, err := settings.Load(server.DataDir, environ)
+	cfg, err := settings.FromEnvironment(environ)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func leakMain([]string) int {
 	defer cancel()
 	environ := []string{"DATABASE_URL=" + os.Getenv("DATABASE_URL"), "DBTASKS_ADMIN_URL=" + os.Getenv("DBTASKS_ADMIN_URL")}
 	os.Clearenv() // nothing below needs it, and it has passwords
-	cfg, err := settings.Load(os.TempDir(), environ)
+	cfg, err := settings.FromEnvironment(environ)
 	if err != nil {
 		return 1
 	}

@@ -1,9 +1,11 @@
 package runbook
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -41,7 +43,11 @@ func AsFailure(err error) *Failure {
 	}
 	var setting *settings.SettingError
 	if errors.As(err, &setting) {
-		return &Failure{Exit: ExitSettings, Code: "settings", Message: setting.Error(), Next: setting.Write, Err: err}
+		return &Failure{Exit: ExitSettings, Code: "settings", Message: setting.Error(), Next: cmp.Or(setting.Write, setting.Next), Err: err}
+	}
+	var trust *plainfile.TrustError
+	if errors.As(err, &trust) {
+		return &Failure{Exit: ExitRefused, Code: "refused_owner", Message: trust.Error() + "; nothing was touched.", Next: trust.Fix, Err: err}
 	}
 	var project *devserver.SettingError
 	if errors.As(err, &project) {

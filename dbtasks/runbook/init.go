@@ -42,7 +42,7 @@ func Init(ctx context.Context, deps *Deps, o InitOptions) (InitReport, error) {
 	if err != nil {
 		return r, initFailure(err)
 	}
-	options := scaffold.Options{Port: deps.Config.Ports.First, Source: func() (string, error) { return scaffold.FindSource(o.Source, o.Executable) }}
+	options := scaffold.Options{Port: deps.Config.Ports.First(), Source: func() (string, error) { return scaffold.FindSource(o.Source, o.Executable) }}
 	if name := filepath.Base(o.Executable); strings.TrimSuffix(name, ".exe") == "dbtasks" {
 		options.Program = o.Executable
 	}

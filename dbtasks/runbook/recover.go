@@ -148,7 +148,7 @@ func (r *recovery) plan(ctx context.Context) error {
 	}
 	start := StepPlanned
 	startPlan := "run the dev server"
-	if command, err := devCommand(r.deps, StartOptions{}, r.deps.Config.Ports.First); err == nil {
+	if command, err := devCommand(r.deps, StartOptions{}, r.deps.Config.Ports.First()); err == nil {
 		startPlan = "run the dev server: " + command.Line
 	} else if r.o.Start {
 		return err

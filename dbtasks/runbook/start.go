@@ -144,11 +144,11 @@ func devCommand(deps *Deps, o StartOptions, port int) (devserver.Command, error)
 
 // run is the dev server's life.
 func run(ctx context.Context, deps *Deps, o StartOptions, r *StartReport) error {
-	first, last := deps.Config.Ports.First, deps.Config.Ports.Last
+	ports := deps.Config.Ports.All()
 	if o.Port > 0 {
-		first, last = o.Port, o.Port
+		ports = []int{o.Port}
 	}
-	port, err := devserver.FreePort(first, last)
+	port, err := devserver.FreePort(ports)
 	if err != nil {
 		return &Failure{Exit: ExitNotDone, Code: "no_port", Message: err.Error(), Next: deps.Command("dev:stop -dry") + " shows who holds the ports", Err: err}
 	}

@@ -105,7 +105,7 @@ func planStop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error
 	for _, l := range listeners {
 		port := int(l.Addr.Port())
 		switch {
-		case port < deps.Config.Ports.First || port > deps.Config.Ports.Last:
+		case !deps.Config.Ports.Contains(port):
 		case l.PID == 0:
 			hidden[port] = true
 		case !slices.Contains(p.ports[l.PID], port):

@@ -95,7 +95,7 @@ func (v *verification) serve(ctx context.Context) (*provedServer, error) {
 }
 
 func (s *provedServer) start(ctx context.Context, deps *Deps, path string) error {
-	port, err := devserver.FreePort(deps.Config.Ports.First, deps.Config.Ports.Last)
+	port, err := devserver.FreePort(deps.Config.Ports.All())
 	if err != nil {
 		return &Failure{Exit: ExitNotDone, Code: "no_port", Message: err.Error(), Next: deps.Command("dev:stop -dry") + " shows who holds the ports", Err: err}
 	}

@@ -130,7 +130,7 @@ func glob(pattern, name []string) bool {
 // portOf: the dev server's port is 3000 or the first of DBTASKS_PORTS.
 func (c *check) portOf(i *Item, t *jscode.Config) {
 	const why = "dev:start, dev:stop and dev:recover look for this project's dev server on DBTASKS_PORTS."
-	first := c.Config.Ports.First
+	first := c.Config.Ports.First()
 	if first == 0 {
 		first = 3000
 	}

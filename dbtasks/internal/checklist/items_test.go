@@ -214,7 +214,7 @@ func TestATrackedEnvFileIsNamedWithTheCommandThatUntracksIt(t *testing.T) {
 func TestSettingsThatCanNotBeLoadedAreAFindingAndStopNothing(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	write(t, root, ".env", "DATABASE_URL=\"postgresql://a:hunter2@localhost\n")
+	write(t, root, ".env", "DATABASE_URL=\"postgresql://a:hunter2@localhost\"\nDBTASKS_PORTS=many\n")
 	write(t, root, "package.json", `{"dependencies":{"next":"16.0.0"}}`)
 	write(t, root, "db.ts", "import { Pool } from 'pg';\nexport const pool = new Pool({ max: 2 });\n")
 	cfg, err := settings.Load(root, nil)
@@ -223,7 +223,7 @@ func TestSettingsThatCanNotBeLoadedAreAFindingAndStopNothing(t *testing.T) {
 	}
 	r := checked(t, root)
 	got := findings(r)
-	if !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "6 wrong .env:1 can't be read") }) || !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "2 wrong db.ts:2") }) {
+	if !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "6 wrong .env:2 DBTASKS_PORTS is") }) || !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "2 wrong db.ts:2") }) {
 		t.Errorf("%q", got)
 	}
 	if strings.Contains(strings.Join(got, " "), "hunter2") {

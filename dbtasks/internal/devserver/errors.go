@@ -37,14 +37,20 @@ func (e *SettingError) Error() string {
 
 func (e *SettingError) Unwrap() error { return e.Err }
 
-// PortError is a range without a free port. It is ErrNoPort.
-type PortError struct{ First, Last int }
+// PortError is a list of ports of which none is free. It is ErrNoPort.
+type PortError struct{ Ports []int }
 
 func (e *PortError) Error() string {
-	if e.First == e.Last {
-		return fmt.Sprintf("port %d is taken", e.First)
+	switch n := len(e.Ports); {
+	case n == 0:
+		return "there is no port to take"
+	case n == 1:
+		return fmt.Sprintf("port %d is taken", e.Ports[0])
+	case e.Ports[n-1]-e.Ports[0] == n-1:
+		return fmt.Sprintf("no port of %d-%d is free", e.Ports[0], e.Ports[n-1])
+	default:
+		return fmt.Sprintf("none of the %d ports from %d to %d that are set is free", n, e.Ports[0], e.Ports[n-1])
 	}
-	return fmt.Sprintf("no port of %d-%d is free", e.First, e.Last)
 }
 
 func (e *PortError) Unwrap() error { return ErrNoPort }

@@ -28,7 +28,7 @@ func TestNodeIsGoneWhenNpmAloneIsKilled(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, "package.json", `{"name": "@shop/web", "scripts": {"dev": "node server.js"}}`)
 			write(t, dir, "server.js", nodeServer)
-			port, err := FreePort(20000+os.Getpid()%1000*10+int(sig), 65535)
+			port, err := FreePort(from(20000 + os.Getpid()%1000*10 + int(sig)))
 			if err != nil {
 				t.Fatal(err)
 			}

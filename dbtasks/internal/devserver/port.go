@@ -5,23 +5,22 @@ import (
 	"strconv"
 )
 
-// FreePort is the first port of first to last, both included, that can be
-// bound on every address that dev servers bind: 0.0.0.0, 127.0.0.1, [::] and
+// FreePort is the first of these ports that can be bound on every address that dev servers bind: 0.0.0.0, 127.0.0.1, [::] and
 // [::1], of the families that this machine has. Each is tried for itself:
 // where SO_REUSEADDR lets a wildcard bind beside a listener on one address
 // (macOS), binding 0.0.0.0 alone would call a taken port free. The port is not
 // held: somebody may take it before the dev server does.
 //
-// The error is a *PortError when none is free; a range that is none, or beyond
-// 1-65535, counts as such.
-func FreePort(first, last int) (int, error) {
+// The error is a *PortError when none is free; one beyond 1-65535 counts as
+// taken.
+func FreePort(ports []int) (int, error) {
 	addresses := boundAddresses()
-	for port := max(first, 1); port <= min(last, 65535); port++ {
-		if bindable(addresses, port) {
+	for _, port := range ports {
+		if 1 <= port && port <= 65535 && bindable(addresses, port) {
 			return port, nil
 		}
 	}
-	return 0, &PortError{first, last}
+	return 0, &PortError{ports}
 }
 
 type boundAddress struct{ network, host string }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"testing"
 )
 
@@ -23,16 +24,16 @@ func TestAPortThatIsListenedOnAtAnyAddressIsNotFree(t *testing.T) {
 				t.Fatal(err)
 			}
 			port := l.Addr().(*net.TCPAddr).Port
-			if got, err := FreePort(port, port); err == nil {
+			if got, err := FreePort([]int{port}); err == nil {
 				t.Errorf("%d is called free", got)
 			}
-			if next, err := FreePort(port, min(port+200, 65535)); err != nil || next == port {
+			if next, err := FreePort(from(port)); err != nil || next == port {
 				t.Errorf("the next free one: %d, %v", next, err)
 			}
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if got, err := FreePort(port, port); got != port {
+			if got, err := FreePort([]int{port}); got != port {
 				t.Errorf("after its end: %d, %v", got, err)
 			}
 		})
@@ -47,17 +48,27 @@ func TestNoFreePortIsAnErrorThatNamesTheRange(t *testing.T) {
 	}
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	_, err = FreePort(port, port)
+	_, err = FreePort([]int{port})
 	var none *PortError
-	if !errors.Is(err, ErrNoPort) || !errors.As(err, &none) || none.First != port || none.Last != port {
+	if !errors.Is(err, ErrNoPort) || !errors.As(err, &none) || !slices.Equal(none.Ports, []int{port}) {
 		t.Errorf("%v", err)
 	}
-	for _, r := range [][2]int{{3005, 3000}, {70000, 70010}, {-5, 0}} {
-		if got, err := FreePort(r[0], r[1]); !errors.Is(err, ErrNoPort) {
-			t.Errorf("%v: %d, %v", r, got, err)
+	for _, ports := range [][]int{nil, {70000, 70010}, {-5, 0}} {
+		if got, err := FreePort(ports); !errors.Is(err, ErrNoPort) {
+			t.Errorf("%v: %d, %v", ports, got, err)
 		}
 	}
-	if want := "no port of 3005-3000 is free"; (&PortError{3005, 3000}).Error() != want {
-		t.Error((&PortError{3005, 3000}).Error())
+	for want, ports := range map[string][]int{"port 3000 is taken": {3000}, "no port of 3000-3002 is free": {3000, 3001, 3002}, "none of the 2 ports from 3000 to 5173 that are set is free": {3000, 5173}} {
+		if got := (&PortError{ports}).Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
+}
+
+// from are 200 ports from one on.
+func from(port int) (list []int) {
+	for p := port; p < min(port+200, 65536); p++ {
+		list = append(list, p)
+	}
+	return list
 }

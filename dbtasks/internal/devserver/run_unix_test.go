@@ -185,7 +185,7 @@ func TestAShellAboveMayEndAndTheCommandRunsOn(t *testing.T) {
 		if hostops.Gone(main.Identity) || s.number("server") < 0 {
 			t.Fatal("main ended with the shell above it")
 		}
-		if _, err := FreePort(s.port, s.port); err == nil {
+		if _, err := FreePort([]int{s.port}); err == nil {
 			t.Fatal("the server ended with the shell above it")
 		}
 	}

@@ -180,7 +180,7 @@ func (s *scene) gone(t *testing.T) {
 	}
 	t.Logf("%d processes gone after %v", len(s.tree), time.Since(began).Round(time.Millisecond))
 	if s.port > 0 {
-		if _, err := FreePort(s.port, s.port); err != nil {
+		if _, err := FreePort([]int{s.port}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -106,12 +106,31 @@ func (t *Tree) Drivers() []Driver {
 		if row.Package == "@prisma/client" {
 			row.Wire = PrismaEngine
 			if major := t.Major(row.Package); major == 0 || major >= 7 {
-				row.Wire = AnyWire // driver adapters
+				row.Wire = t.prismaAdapter()
 			}
 		}
 		list = append(list, row)
 	}
 	return list
+}
+
+// prismaAdapter is what Prisma stands on from version 7 on: an adapter of the
+// table, which has a row of its own, else the usual one.
+func (t *Tree) prismaAdapter() string {
+	for _, over := range []string{"@prisma/adapter-pg", "@prisma/adapter-neon"} {
+		if _, ok := t.Depends(over); ok {
+			return AnyWire
+		}
+	}
+	return NodePostgres
+}
+
+// PrismaReadsEnv tells whether the project has Prisma's own client that reads
+// .env files at run time, that of the folder prisma/ too: up to version 6.
+func (t *Tree) PrismaReadsEnv() bool {
+	_, asks := t.Depends("@prisma/client")
+	major := t.Major("@prisma/client")
+	return asks && major > 0 && major < 7
 }
 
 // Running are the drivers that the app runs with: those among dependencies

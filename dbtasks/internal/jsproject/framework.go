@@ -43,7 +43,6 @@ type Framework struct {
 	// EnvFiles are the .env files of a mode ("development", "test"), from the one
 	// that wins to the one that counts least, relative to the package's folder.
 	EnvFiles   func(mode string) []string
-	TestFiles  func(mode string) []string // nil: as EnvFiles
 	Expansion  Expansion
 	ProcessEnv bool // process.env is filled from these files before the app's code runs
 
@@ -85,6 +84,10 @@ func (p *Package) Framework() (f Framework, ok bool) {
 	}
 	return found[0].adapted(p), true
 }
+
+// ViteReads tells whether Vite's loadEnv reads the .env files, whatever the
+// framework is called.
+func (f Framework) ViteReads() bool { return f.Expansion == DotenvExpand && f.Name != Next }
 
 // adapted is the row with what differs between versions of the framework.
 func (f Framework) adapted(p *Package) Framework {

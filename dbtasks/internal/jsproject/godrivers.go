@@ -71,7 +71,7 @@ func otherCode(folder string) bool {
 // asksForADriver tells whether go.mod requires a module of a driver directly.
 func asksForADriver(file *modfile.File) bool {
 	return slices.ContainsFunc(file.Require, func(r *modfile.Require) bool {
-		return slices.ContainsFunc(append(slices.Clone(goDrivers), pgxConnect), func(d Driver) bool {
+		return !r.Indirect && slices.ContainsFunc(append(slices.Clone(goDrivers), pgxConnect), func(d Driver) bool {
 			return d.Package == r.Mod.Path || strings.HasPrefix(d.Package, r.Mod.Path+"/")
 		})
 	})

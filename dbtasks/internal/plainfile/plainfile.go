@@ -24,11 +24,16 @@ var (
 	ErrTooLong    = errors.New("it is too long")
 )
 
-// Read is a file's text without a byte-order mark of UTF-8. It does not wait:
-// what is no regular file (a pipe, a device, a folder) is ErrNotRegular, and
+// Read is ReadWhole without a byte-order mark of UTF-8.
+func Read(path string, most int64) ([]byte, error) {
+	text, err := ReadWhole(path, most)
+	return bytes.TrimPrefix(text, []byte{0xef, 0xbb, 0xbf}), err
+}
+
+// ReadWhole is a file's text as it is. It does not wait: what is no regular file (a pipe, a device, a folder) is ErrNotRegular, and
 // one of more than most bytes ErrTooLong. A file that is not there is
 // fs.ErrNotExist.
-func Read(path string, most int64) ([]byte, error) {
+func ReadWhole(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("look at %s: %w", path, err)
@@ -56,7 +61,7 @@ func Read(path string, most int64) ([]byte, error) {
 	if int64(len(text)) > most {
 		return nil, fmt.Errorf("read %s: %w (above %d bytes)", path, ErrTooLong, most)
 	}
-	return bytes.TrimPrefix(text, []byte{0xef, 0xbb, 0xbf}), nil
+	return text, nil
 }
 
 // Exists tells whether there is something of this name, whatever it is.

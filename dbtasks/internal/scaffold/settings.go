@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -98,7 +99,7 @@ func (p Project) envSteps(cfg *settings.Config) ([]Step, error) {
 		if err != nil {
 			return nil, unreadable(file, err)
 		}
-		steps = append(steps, p.envStep(file, text)...)
+		steps = append(steps, p.envStep(file, text, cfg.Form())...)
 	}
 	if origin := cfg.Origin(settings.DatabaseURL); origin.Variable != "" && origin.File == "" {
 		var setting *settings.SettingError
@@ -111,13 +112,18 @@ func (p Project) envSteps(cfg *settings.Config) ([]Step, error) {
 		if err != nil {
 			return nil, err
 		}
+		text = bytes.Replace(text, []byte(exampleURL), []byte(settings.ExampleLine(cfg.Form())), 1)
 		steps = append(steps, p.file(".env.example", text, "explains every setting; DATABASE_URL with its limit", ""))
 	}
 	return steps, nil
 }
 
-func (p Project) envStep(file string, text []byte) []Step {
-	a, err := settings.AddLimit(file, text)
+// exampleURL is the line of the template whose limit is in the form of Prisma
+// and node-postgres.
+const exampleURL = `DATABASE_URL="postgresql://app:secret@localhost:5432/shop?connection_limit=5&pool_timeout=10"`
+
+func (p Project) envStep(file string, text []byte, form jsproject.Form) []Step {
+	a, err := settings.AddLimit(file, text, form)
 	var setting *settings.SettingError
 	switch {
 	case errors.As(err, &setting):
@@ -130,8 +136,7 @@ func (p Project) envStep(file string, text []byte) []Step {
 	case a.Found:
 		return []Step{{Path: file, Action: Keep, Why: "DATABASE_URL carries a pool limit"}}
 	case file == ".env.example":
-		line := `DATABASE_URL="postgresql://app:secret@localhost:5432/shop?connection_limit=5&pool_timeout=10"`
-		after := appendLines(text, "# connection_limit is required: the size of the pool", line)
+		after := appendLines(text, "# the limit in the URL is required: the size of the pool", settings.ExampleLine(form))
 		return []Step{merged(file, "DATABASE_URL with its limit", text, after)}
 	}
 	return nil // a .env without the URL is no fault: another place may have it

@@ -3,9 +3,10 @@ package settings
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"maps"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 )
 
 // ErrCantAdd is a DATABASE_URL that AddLimit can't complete where it stands:
@@ -20,14 +21,15 @@ type LimitAdded struct {
 	Was, Write string // the line before and after, secrets masked; Write is empty where there is nothing to add
 }
 
-// AddLimit puts connection_limit=5 behind DATABASE_URL in the text of a .env
-// file, where the URL carries no limit. Nothing else changes, byte for byte,
-// and it is read again to make sure. The error is a *SettingError where the
+// AddLimit puts a pool limit of 5 behind DATABASE_URL in the text of a .env
+// file, in the form that the project's drivers take (Config.Form), where the
+// URL carries none. Nothing else changes, byte for byte, and it is read again
+// to make sure. The error is a *SettingError where the
 // file or the URL can't be read, else ErrCantAdd, and Write is the line to
 // write by hand. path is the file's, for errors.
-func AddLimit(path string, text []byte) (LimitAdded, error) {
+func AddLimit(path string, text []byte, form jsproject.Form) (LimitAdded, error) {
 	var a LimitAdded
-	u, d, err := databaseURL(path, text)
+	u, variables, err := databaseURL(path, text, form)
 	if u == nil {
 		a.Found = err != nil
 		return a, err
@@ -36,28 +38,25 @@ func AddLimit(path string, text []byte) (LimitAdded, error) {
 	if u.Limit > 0 {
 		return a, nil
 	}
+	if u.Options != "" && form == jsproject.Options { // there is one parameter of that name already
+		a.Was, a.Write = u.line("", ""), u.WithLimit(suggestedLimit)
+		return a, ErrCantAdd
+	}
 	a.Was, a.Write = u.line("", ""), u.WithLimit(suggestedLimit)
 	raw := []byte(u.Raw())
 	start, end := lineAt(text, a.Line)
 	if bytes.Count(text[start:end], raw) != 1 {
 		return a, ErrCantAdd
 	}
-	sign := "?"
-	if bytes.Contains(raw, []byte("?")) {
-		sign = "&"
-	}
-	if bytes.HasSuffix(raw, []byte("?")) || bytes.HasSuffix(raw, []byte("&")) {
-		sign = ""
-	}
 	at := start + bytes.Index(text[start:end], raw) + len(raw)
-	after := bytes.Join([][]byte{text[:at], fmt.Appendf(nil, "%sconnection_limit=%d", sign, suggestedLimit), text[at:]}, nil)
-	v, again, err := databaseURL(path, after)
+	after := bytes.Join([][]byte{text[:at], []byte(u.separator() + limitText(form, suggestedLimit)), text[at:]}, nil)
+	v, again, err := databaseURL(path, after, form)
 	if err != nil || v == nil || v.Limit != suggestedLimit || !strings.HasPrefix(v.Raw(), u.Raw()) {
 		return a, ErrCantAdd
 	}
-	delete(d.values, DatabaseURL)
-	delete(again.values, DatabaseURL)
-	if !maps.Equal(d.values, again.values) {
+	delete(variables, DatabaseURL)
+	delete(again, DatabaseURL)
+	if !maps.Equal(variables, again) {
 		return a, ErrCantAdd // others were made of it
 	}
 	a.Text = after
@@ -79,17 +78,35 @@ func lineAt(text []byte, n int) (start, end int) {
 	return start, len(text)
 }
 
-// databaseURL reads DATABASE_URL from the text of one file; nil: it is not set there.
-func databaseURL(path string, text []byte) (*URL, dotenv, error) {
-	d, err := parseDotenv(path, text)
-	if err != nil {
-		return nil, d, err
+// separator is what stands between the URL and a parameter more.
+func (u *URL) separator() string {
+	raw := u.Raw()
+	switch {
+	case strings.HasSuffix(raw, "?") || strings.HasSuffix(raw, "&"):
+		return ""
+	case strings.Contains(raw, "?"):
+		return "&"
 	}
-	s := &sources{files: []dotenv{d}}
-	value, origin := s.lookup(DatabaseURL)
-	if value == "" {
-		return nil, d, nil
+	return "?"
+}
+
+// databaseURL reads DATABASE_URL from the text of one file, and every variable
+// of it; a nil URL: it is not set there.
+func databaseURL(path string, text []byte, form jsproject.Form) (*URL, map[string]string, error) {
+	f := &envFile{path: path, there: true}
+	f.parse(text, dotenvGrammar)
+	if f.problem != nil {
+		return nil, nil, f.problem
 	}
-	u, err := parseURL(value, origin, "")
-	return u, d, err
+	variables := map[string]string{}
+	loaded := loadPlain([]*envFile{f}, nil)
+	for name, found := range loaded {
+		variables[name] = found.value
+	}
+	set, ok := loaded[DatabaseURL]
+	if !ok || set.value == "" {
+		return nil, variables, nil
+	}
+	u, err := parseURL(set.value, Origin{Variable: DatabaseURL, File: path, Line: set.line}, "", form)
+	return u, variables, err
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -20,14 +21,14 @@ func TestTheLimitIsAddedBehindTheURLAndNothingElseChanges(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			got, err := settings.AddLimit(".env", []byte(c.before))
+			got, err := settings.AddLimit(".env", []byte(c.before), jsproject.ConnectionLimit)
 			if err != nil || !got.Found || string(got.Text) != c.after {
 				t.Fatalf("%v\n%q\nwant\n%q", err, got.Text, c.after)
 			}
 			if strings.Contains(got.Was+got.Write, "hunter2") {
 				t.Errorf("the password is shown: %q, %q", got.Was, got.Write)
 			}
-			again, err := settings.AddLimit(".env", got.Text)
+			again, err := settings.AddLimit(".env", got.Text, jsproject.ConnectionLimit)
 			if err != nil || again.Text != nil || !again.Found {
 				t.Errorf("a second time: %v, %q", err, again.Text)
 			}
@@ -42,7 +43,7 @@ func TestAURLThatIsPutTogetherGetsTheLineToWriteInstead(t *testing.T) {
 		"DATABASE_URL=\"postgres://a:hunter2@h/d\"\nDATABASE_URL=\"postgres://a:hunter2@\\\nh/d\"\n",
 		"B=2\rDATABASE_URL=postgres://a:hunter2@h/d\r",
 	} {
-		got, err := settings.AddLimit(".env", []byte(text))
+		got, err := settings.AddLimit(".env", []byte(text), jsproject.ConnectionLimit)
 		if got.Text != nil {
 			t.Errorf("%q became %q", text, got.Text)
 		}
@@ -59,12 +60,12 @@ func TestAURLThatIsPutTogetherGetsTheLineToWriteInstead(t *testing.T) {
 func TestAFileWithoutTheURLIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "# DATABASE_URL=postgres://h/d\n", "OTHER=1\n", "DATABASE_URL=\n"} {
-		if got, err := settings.AddLimit(".env", []byte(text)); err != nil || got.Found || got.Text != nil {
+		if got, err := settings.AddLimit(".env", []byte(text), jsproject.ConnectionLimit); err != nil || got.Found || got.Text != nil {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
 	}
 	var setting *settings.SettingError
-	if _, err := settings.AddLimit(".env", []byte("DATABASE_URL=mysql://h/d\n")); !errors.As(err, &setting) {
+	if _, err := settings.AddLimit(".env", []byte("DATABASE_URL=mysql://h/d\n"), jsproject.ConnectionLimit); !errors.As(err, &setting) {
 		t.Errorf("another database: %v", err)
 	}
 }
@@ -74,7 +75,7 @@ func FuzzAddLimitAddsNothingButTheLimit(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := settings.AddLimit(".env", []byte(text))
+		got, err := settings.AddLimit(".env", []byte(text), jsproject.ConnectionLimit)
 		if got.Text == nil {
 			return
 		}

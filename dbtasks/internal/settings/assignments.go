@@ -1,10 +1,6 @@
 package settings
 
-import (
-	"path/filepath"
-	"slices"
-	"strings"
-)
+import "path/filepath"
 
 // Assignment is one variable of a .env file. Its value may be a secret.
 type Assignment struct {
@@ -14,24 +10,20 @@ type Assignment struct {
 }
 
 // Assignments are the variables that one file of root sets, in the order of
-// their lines; none for a file that is not there. The error is a *SettingError.
+// their lines, in dotenv's grammar; none for a file that is not there. The
+// error is a *SettingError, or a *plainfile.TrustError.
 func Assignments(root, name string) ([]Assignment, error) {
-	file, err := readDotenv(filepath.Join(root, name))
+	file, err := readEnv(filepath.Join(root, name), dotenvGrammar)
 	if err != nil {
 		return nil, err
 	}
-	var list []Assignment
-	for name, value := range file.values {
-		if line, ok := file.lines[name]; ok {
-			list = append(list, Assignment{name, file.refs.expand(value, func(string) string { return "" }), line})
-		}
+	if file.problem != nil {
+		return nil, file.problem
 	}
-	slices.SortFunc(list, func(a, b Assignment) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
+	var list []Assignment
+	for _, a := range file.list {
+		list = append(list, Assignment{a.name, a.value, a.line})
+	}
 	return list, nil
 }
 

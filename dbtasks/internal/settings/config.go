@@ -1,7 +1,8 @@
-// Package settings reads the settings of a project: the real environment first,
-// then .env.local, then .env in the project's root. It remembers which file
-// and line each value came from, and translates DATABASE_URL, in Prisma's
-// dialect, to pgx. It connects to nothing.
+// Package settings reads the settings of a project as the project's own tools
+// read them: the real environment first, then the .env files of its framework
+// in that framework's order, grammar and expansion. It remembers which file and
+// line each value came from, and translates DATABASE_URL, in Prisma's dialect,
+// to pgx. It connects to nothing.
 package settings
 
 import (
@@ -10,6 +11,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 )
 
 // The variables that are read.
@@ -28,7 +32,8 @@ const (
 // Config is the project's settings. The URLs are checked only when asked for,
 // so that what needs no database works with a broken one.
 type Config struct {
-	Root           string // the project's root folder, absolute
+	Root           string // folder of the package, or of what else the project is; absolute
+	Top            string // root of the monorepo that declares it as a workspace; Root where there is none
 	DevCommand     string // a shell line; empty: derived from the lock file
 	TestCommand    string // a shell line; empty: derived from the lock file
 	Ports          Ports  // of dev servers; default 3000-3015
@@ -36,38 +41,52 @@ type Config struct {
 	RestartCommand string // a shell line that restarts PostgreSQL; empty: found out
 	PGBin          string // folder of postgres, initdb, pg_ctl; empty: found out
 
-	// A func, which fmt can't look into where it can't call Format (in another
+	// Funcs, which fmt can't look into where it can't call Format (in another
 	// struct's unexported field). Nil in a Config that was not loaded.
 	sources func() *sources
+	place   func() place
+	drivers func() []jsproject.Driver
 }
 
 // Format shows the root alone, whatever the verb: the settings hold secrets.
 func (c Config) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "settings of %s", c.Root) }
 
-// Ports is a range of TCP ports, both ends included.
-type Ports struct{ First, Last int }
-
-// Origin is where a value came from.
-type Origin struct {
-	Variable string
-	File     string // empty: the real environment
-	Line     int    // 0: the environment
+// Load reads the settings of the project that dir lies in, as its dev server
+// gets them. environ has the form of os.Environ. The error is a *SettingError
+// for a setting that says what to do (a command, a port), or a
+// *plainfile.TrustError for a file or folder that others can write: nothing of
+// the project is used then. What concerns the database alone is checked by
+// Database and its like: the rest works with a broken .env.
+func Load(dir string, environ []string) (*Config, error) {
+	return loadMode(dir, environ, "development")
 }
 
-// Load reads the settings of the project that dir lies in. environ has the
-// form of os.Environ. An empty value counts as not set. The error is a
-// *SettingError. DATABASE_URL and its like are not checked here.
-func Load(dir string, environ []string) (*Config, error) {
-	c := &Config{Root: ProjectRoot(dir)}
-	s, err := readSources(c.Root, environ)
+// LoadForTests is Load with the files of test mode (.env.test, …).
+func LoadForTests(dir string, environ []string) (*Config, error) {
+	return loadMode(dir, environ, "test")
+}
+
+// FromEnvironment has the variables of environ alone, and reads no file: for a
+// server of the tool's own. Its Root is empty.
+func FromEnvironment(environ []string) (*Config, error) {
+	s := &sources{env: environment(environ), framework: jsproject.PlainNode}
+	c := &Config{sources: func() *sources { return s }, place: func() place { return place{} }}
+	return c, c.plainSettings()
+}
+
+func loadMode(dir string, environ []string, mode string) (*Config, error) {
+	p, err := placeOf(dir)
 	if err != nil {
 		return nil, err
 	}
-	c.sources = func() *sources { return s }
-	if err := c.plainSettings(); err != nil {
+	c := &Config{Root: p.dir, Top: p.top}
+	s, err := readSources(p, environ, mode)
+	if err != nil {
 		return nil, err
 	}
-	return c, nil
+	c.sources, c.place = func() *sources { return s }, func() place { return p }
+	c.drivers = sync.OnceValue(p.findDrivers)
+	return c, c.plainSettings()
 }
 
 func (c *Config) lookup(name string) (string, Origin) {
@@ -88,67 +107,68 @@ func (c *Config) plainSettings() error {
 	c.DevCommand, _ = c.lookup(DevCommand)
 	c.TestCommand, _ = c.lookup(TestCommand)
 	c.RestartCommand, _ = c.lookup(RestartCommand)
-	c.Ports, c.Warn = Ports{3000, 3015}, 10
+	c.Ports, c.Warn = Ports{{3000, 3015}}, 10
 	if value, origin := c.lookup(PortsVar); value != "" {
 		ports, ok := parsePorts(value)
 		if !ok {
-			return origin.wrong(fmt.Sprintf("is %q, and should be a port or a range of ports", value), PortsVar+"=3000-3015")
+			return origin.wrong(fmt.Sprintf("is %q, and should be ports and ranges of ports, separated by commas", value), PortsVar+"=3000-3015")
 		}
 		c.Ports = ports
 	}
-	if value, origin := c.lookup(WarnVar); value != "" {
-		n, err := strconv.Atoi(strings.TrimSpace(value))
-		if err != nil || n < 0 {
-			return origin.wrong(fmt.Sprintf("is %q, and should be a number of sessions, 0 for never", value), WarnVar+"=10")
+	if value, _ := c.lookup(WarnVar); value != "" {
+		if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && n >= 0 {
+			c.Warn = n
 		}
-		c.Warn = n
 	}
-	if value, origin := c.lookup(PGBinVar); value != "" {
-		if !filepath.IsAbs(value) {
-			value = filepath.Join(c.Root, value)
-		}
-		if info, err := os.Stat(value); err != nil || !info.IsDir() {
-			return origin.wrong(fmt.Sprintf("is %q, which is no folder", value), PGBinVar+"=/usr/lib/postgresql/17/bin")
-		}
-		c.PGBin = value
+	c.PGBin, _ = c.lookup(PGBinVar)
+	if c.PGBin != "" && !filepath.IsAbs(c.PGBin) {
+		c.PGBin = filepath.Join(c.Root, c.PGBin)
 	}
 	return nil
 }
 
-// wrong is the error of a variable that came from here.
-func (o Origin) wrong(problem, write string) *SettingError {
-	return &SettingError{Variable: o.Variable, File: o.File, Line: o.Line, Problem: problem, Write: write}
-}
-
-// parsePorts reads "3000" and "3000-3015".
-func parsePorts(text string) (Ports, bool) {
-	first, last, isRange := strings.Cut(text, "-")
-	if !isRange {
-		last = first
+// checkNumbers refuses what Load let pass, so that what needs no database works.
+func (c *Config) checkNumbers() error {
+	if value, origin := c.lookup(WarnVar); value != "" {
+		if n, err := strconv.Atoi(strings.TrimSpace(value)); err != nil || n < 0 {
+			return origin.wrong(fmt.Sprintf("is %q, and should be a number of sessions, 0 for never", value), WarnVar+"=10")
+		}
 	}
-	a, errA := strconv.Atoi(strings.TrimSpace(first))
-	b, errB := strconv.Atoi(strings.TrimSpace(last))
-	ok := errA == nil && errB == nil && a >= 1 && b <= 65535 && a <= b
-	return Ports{a, b}, ok
+	value, origin := c.lookup(PGBinVar)
+	if info, err := os.Stat(c.PGBin); value != "" && (err != nil || !info.IsDir()) {
+		return origin.wrong(fmt.Sprintf("is %q, which is no folder", value), PGBinVar+"=/usr/lib/postgresql/17/bin")
+	}
+	return nil
 }
 
-// Database is DATABASE_URL, its pool limit checked.
+// Database is DATABASE_URL, its pool limit checked, in a form that the
+// project's driver takes. The error is a *SettingError.
 func (c *Config) Database() (*URL, error) {
-	value, origin := c.lookup(DatabaseURL)
-	if value == "" {
-		env := filepath.Join(c.Root, ".env")
-		return nil, &SettingError{Variable: DatabaseURL, File: env,
-			Problem: fmt.Sprintf("is not set: looked in the environment, in %s and in %s", filepath.Join(c.Root, ".env.local"), env),
-			Write:   exampleLine(DatabaseURL)}
+	if err := c.checkNumbers(); err != nil {
+		return nil, err
 	}
-	u, err := parseURL(value, origin, c.Root)
+	value, origin := c.lookup(DatabaseURL)
+	if c.sources != nil {
+		if problem := c.sources().problem(origin); problem != nil {
+			return nil, problem
+		}
+	}
+	if value == "" {
+		return nil, c.notSet()
+	}
+	u, err := c.parse(value, origin)
 	if err != nil {
 		return nil, err
 	}
-	if err := u.requireLimit(); err != nil {
+	if err := c.checkLimit(u); err != nil {
 		return nil, err
 	}
 	return u, nil
+}
+
+// parse reads a URL, and gives it the form in which this project writes limits.
+func (c *Config) parse(value string, origin Origin) (*URL, error) {
+	return parseURL(value, origin, c.Root, c.Form())
 }
 
 // Direct is DIRECT_URL, the server itself where DATABASE_URL goes through a
@@ -180,7 +200,7 @@ func (c *Config) optional(name string) (*URL, error) {
 	if value == "" {
 		return nil, nil
 	}
-	return parseURL(value, origin, c.Root)
+	return c.parse(value, origin)
 }
 
 // Server is the URL of the server itself: DIRECT_URL where set, else DATABASE_URL.
@@ -189,22 +209,4 @@ func (c *Config) Server() (*URL, error) {
 		return u, err
 	}
 	return c.Database()
-}
-
-// ProjectRoot is the nearest folder upwards with package.json, go.mod or .git;
-// dir itself when there is none. It is absolute.
-func ProjectRoot(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil { // fails only when the working directory is gone
-		dir = abs
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		for _, mark := range []string{"package.json", "go.mod", ".git"} {
-			if _, err := os.Stat(filepath.Join(d, mark)); err == nil {
-				return d
-			}
-		}
-		if filepath.Dir(d) == d {
-			return dir
-		}
-	}
 }

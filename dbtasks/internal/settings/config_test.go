@@ -13,7 +13,7 @@ import (
 func TestTheDefaultsOfAnEmptyProject(t *testing.T) {
 	t.Parallel()
 	c := load(t, "")
-	if c.Ports != (Ports{3000, 3015}) || c.Warn != 10 || c.DevCommand+c.TestCommand+c.RestartCommand+c.PGBin != "" {
+	if !slices.Equal(c.Ports, Ports{{3000, 3015}}) || c.Warn != 10 || c.DevCommand+c.TestCommand+c.RestartCommand+c.PGBin != "" {
 		t.Errorf("ports %v, warn %d, commands %q %q %q, folder %q", c.Ports, c.Warn, c.DevCommand, c.TestCommand, c.RestartCommand, c.PGBin)
 	}
 	for name, get := range map[string]func() (*URL, error){"DIRECT_URL": c.Direct, "DBTASKS_ADMIN_URL": c.Admin} {
@@ -39,8 +39,8 @@ func TestPlainSettingsAreReadFromEnv(t *testing.T) {
 	bin := t.TempDir()
 	c := load(t, "DBTASKS_DEV_COMMAND=pnpm dev --host\nDBTASKS_TEST_COMMAND='npm test'\nDBTASKS_PORTS=5173\nDBTASKS_WARN=25\n"+
 		"DBTASKS_RESTART_COMMAND=\"brew services restart postgresql@17\"\nDBTASKS_PG_BIN='"+bin+"'\n")
-	got := []any{c.DevCommand, c.TestCommand, c.Ports, c.Warn, c.RestartCommand, c.PGBin}
-	want := []any{"pnpm dev --host", "npm test", Ports{5173, 5173}, 25, "brew services restart postgresql@17", bin}
+	got := []any{c.DevCommand, c.TestCommand, c.Ports.String(), c.Warn, c.RestartCommand, c.PGBin}
+	want := []any{"pnpm dev --host", "npm test", "5173", 25, "brew services restart postgresql@17", bin}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -49,11 +49,12 @@ func TestPlainSettingsAreReadFromEnv(t *testing.T) {
 func TestPortsAreAPortOrARange(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Ports{
-		"3000": {3000, 3000}, "3000-3015": {3000, 3015}, " 1 - 65535 ": {1, 65535}, "8080-8080": {8080, 8080},
-		"0": {}, "3015-3000": {}, "65536": {}, "x": {}, "-": {}, "3000-": {}, "-3000": {}, "3000,3001": {}, "": {},
+		"3000": {{3000, 3000}}, "3000-3015": {{3000, 3015}}, " 1 - 65535 ": {{1, 65535}}, "8080-8080": {{8080, 8080}},
+		"3000,3001": {{3000, 3000}, {3001, 3001}}, "3000-3003, 5173,4321": {{3000, 3003}, {5173, 5173}, {4321, 4321}},
+		"0": nil, "3015-3000": nil, "65536": nil, "x": nil, "-": nil, "3000-": nil, "-3000": nil, "3000,": nil, "": nil,
 	} {
 		ports, ok := parsePorts(text)
-		if ok != (want != Ports{}) || ok && ports != want {
+		if ok != (want != nil) || !slices.Equal(ports, want) {
 			t.Errorf("%q gives %v, %v", text, ports, ok)
 		}
 	}
@@ -69,7 +70,10 @@ func TestWrongPlainSettingsNameVariableFileLineAndWhatToWrite(t *testing.T) {
 		"DBTASKS_PG_BIN=package.json": {Variable: PGBinVar, Write: "DBTASKS_PG_BIN=/usr/lib/postgresql/17/bin"},
 	} {
 		dir := project(t, map[string]string{".env": "\n" + env})
-		_, err := Load(dir, nil)
+		c, err := Load(dir, nil)
+		if err == nil { // what the rest does not need is refused where a database is asked for
+			_, err = c.Database()
+		}
 		e := settingError(t, err)
 		if e.Variable != want.Variable || e.Write != want.Write || e.File != filepath.Join(dir, ".env") || e.Line != 2 {
 			t.Errorf("%s: %+v", env, e)
@@ -80,9 +84,17 @@ func TestWrongPlainSettingsNameVariableFileLineAndWhatToWrite(t *testing.T) {
 	}
 }
 
+func TestTheListOfPortsIsInTheOrderWrittenAndTellsWhatBelongsToIt(t *testing.T) {
+	t.Parallel()
+	ports, _ := parsePorts("5173,3000-3002,3001")
+	if !slices.Equal(ports.All(), []int{5173, 3000, 3001, 3002}) || ports.First() != 5173 || !ports.Contains(3002) || ports.Contains(3003) || ports.String() != "5173,3000-3002,3001" {
+		t.Errorf("%v, first %d, %s", ports.All(), ports.First(), ports)
+	}
+}
+
 func TestAMissingDatabaseURLNamesThePlacesAndTheLine(t *testing.T) {
 	t.Parallel()
-	c := load(t, "DATABASE_URL=\n", "DATABASE_URL=")
+	c := load(t, "DATABASE_URL=\n")
 	_, err := c.Database()
 	if e := settingError(t, err); e.File != filepath.Join(c.Root, ".env") || e.Write != `DATABASE_URL="postgresql://USER:PASSWORD@localhost:5432/DATABASE?connection_limit=5"` {
 		t.Errorf("%+v", e)
@@ -95,7 +107,7 @@ func TestAMissingDatabaseURLNamesThePlacesAndTheLine(t *testing.T) {
 func TestABrokenDatabaseURLDoesNotStopLoading(t *testing.T) {
 	t.Parallel()
 	c := load(t, "DATABASE_URL=nonsense\nDBTASKS_PORTS=4000\n")
-	if c.Ports.First != 4000 {
+	if c.Ports.First() != 4000 {
 		t.Errorf("ports %v", c.Ports)
 	}
 }

@@ -13,6 +13,7 @@ type SettingError struct {
 	Line     int    // 0: not known, or not there yet
 	Problem  string // what is wrong, as a clause: "carries no pool limit"
 	Write    string // the very line to write instead, secrets masked; empty: none
+	Next     string // a command that mends it, where no line does
 }
 
 func (e *SettingError) Error() string {

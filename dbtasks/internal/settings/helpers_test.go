@@ -12,7 +12,9 @@ import (
 func project(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	files["package.json"] = "{}"
+	if files["package.json"] == "" {
+		files["package.json"] = `{"dependencies": {"pg": "8"}}`
+	}
 	for name, text := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -3,6 +3,8 @@ package settings
 import (
 	"strings"
 	"testing"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 )
 
 func TestThePoolLimitIsTheSmallerOfTheTwo(t *testing.T) {
@@ -52,14 +54,14 @@ func TestTheLineToWriteKeepsTheRestOfTheURL(t *testing.T) {
 		"postgres://app:s3cret@[::1],b:2/my%20shop?schema=a&foo=x+y": `DATABASE_URL="postgres://app:***@[::1],b:2/my%20shop?schema=a&foo=x+y&connection_limit=5"`,
 		"postgresql://app@db":                               `DATABASE_URL="postgresql://app@db?connection_limit=5"`,
 		"postgresql:///?host=/tmp&password=s3cret":          `DATABASE_URL="postgresql:///?host=/tmp&password=***&connection_limit=5"`,
-		"postgresql://a$USER:s3cret@db/$x?options=-c%20a=b": `DATABASE_URL='postgresql://a$USER:***@db/$x?options=-c%20a=b&connection_limit=5'`,
-		`postgresql://a\n"b:s3cret@db/x`:                    `DATABASE_URL='postgresql://a\n"b:***@db/x?connection_limit=5'`,
+		"postgresql://a$USER:s3cret@db/$x?options=-c%20a=b": `DATABASE_URL="postgresql://a%24USER:***@db/%24x?options=-c%20a=b&connection_limit=5"`,
+		`postgresql://a\n"b:s3cret@db/x`:                    `DATABASE_URL="postgresql://a%5Cn%22b:***@db/x?connection_limit=5"`,
 	} {
 		write := refused(t, url).Write
 		if write != want {
 			t.Errorf("%s: the line is %s, want %s", url, write, want)
 		}
-		before, err := parseURL(url, Origin{Variable: DatabaseURL}, "")
+		before, err := parseURL(url, Origin{Variable: DatabaseURL}, "", jsproject.ConnectionLimit)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,14 +20,11 @@ func (u *URL) line(name, value string, drop ...string) string {
 	return u.Origin.Variable + "=" + quote(u.rewritten(name, value, drop...))
 }
 
-// quote puts a value into the quotes that .env files and shells both take it
-// from unchanged: double ones, and single ones where the value has what is
-// special between double ones.
-func quote(value string) string {
-	if !strings.ContainsAny(value, "$`\\\"!") {
-		return `"` + value + `"`
-	}
-	return "'" + strings.ReplaceAll(value, "'", "%27") + "'"
+// quote puts a URL into double quotes. What .env files, their expansions and
+// shells take for something else between them is percent-encoded: no way of
+// quoting a $ is the same to all of them.
+func quote(url string) string {
+	return `"` + strings.NewReplacer("$", "%24", "`", "%60", `\`, "%5C", `"`, "%22", "!", "%21", "#", "%23").Replace(url) + `"`
 }
 
 // rewritten is the URL as the user wrote it, secrets masked, without the

@@ -7,24 +7,30 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 )
 
 // passedOn are the parameters of libpq and pgx that pgx takes out of the
 // connection string itself, so that they never reach the server as settings;
-// with the values each may have, nil: any.
-var passedOn = map[string][]string{
-	"target_session_attrs":    {"any", "read-write", "read-only", "primary", "standby", "prefer-standby"},
-	"channel_binding":         {"prefer", "disable", "require"},
-	"sslnegotiation":          {"postgres", "direct"},
-	"sslsni":                  {"1", "0"},
-	"sslcertmode":             {"allow", "disable", "require"},
-	"min_protocol_version":    {"3.0", "3.2", "latest"},
-	"max_protocol_version":    {"3.0", "3.2", "latest"},
-	"default_query_exec_mode": {"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"},
-	"require_auth":            nil,
-	"krbsrvname":              nil,
-	"krbspn":                  nil,
-	"passfile":                nil,
+// with the values each may have, nil: any. Of those that decide over safety a
+// value that is not among them is refused.
+var passedOn = map[string]struct {
+	values []string
+	safety bool
+}{
+	"target_session_attrs":    {values: []string{"any", "read-write", "read-only", "primary", "standby", "prefer-standby"}},
+	"channel_binding":         {values: []string{"prefer", "disable", "require"}, safety: true},
+	"sslnegotiation":          {values: []string{"postgres", "direct"}},
+	"sslsni":                  {values: []string{"1", "0"}},
+	"sslcertmode":             {values: []string{"allow", "disable", "require"}, safety: true},
+	"min_protocol_version":    {values: []string{"3.0", "3.2", "latest"}},
+	"max_protocol_version":    {values: []string{"3.0", "3.2", "latest"}},
+	"default_query_exec_mode": {values: []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"}},
+	"require_auth":            {},
+	"krbsrvname":              {},
+	"krbspn":                  {},
+	"passfile":                {},
 }
 
 // query reads the parameters into a URL.
@@ -32,7 +38,6 @@ type query struct {
 	u            *URL
 	secrets      *secrets
 	hosts, ports []string
-	limits       []string // the limit parameters seen
 }
 
 func (q *query) read(text string) error {
@@ -44,7 +49,7 @@ func (q *query) read(text string) error {
 		name, okName := decode(rawName)
 		value, okValue := decode(rawValue)
 		if !okName || !okValue {
-			return q.u.Origin.wrong(fmt.Sprintf(badEncoding, "parameters"), exampleLine(q.u.Origin.Variable))
+			return q.u.Origin.wrong(fmt.Sprintf(badEncoding, "parameters"), q.u.example())
 		}
 		if err := q.set(name, value); err != nil {
 			return err
@@ -55,23 +60,25 @@ func (q *query) read(text string) error {
 
 func (q *query) set(name, value string) error {
 	u := q.u
-	var err error
 	switch name {
 	case "connection_limit", "pool_max_conns":
-		err = q.limit(name, value)
+		return q.limit(jsproject.Form(name), value)
 	case "pool_timeout":
-		u.PoolTimeout, err = u.seconds(name, value)
+		u.PoolTimeout = u.seconds(name, value, defaultPoolTimeout)
 	case "connect_timeout":
-		if u.ConnectTimeout, err = u.seconds(name, value); u.ConnectTimeout == 0 {
+		if u.ConnectTimeout = u.seconds(name, value, defaultConnectTimeout); u.ConnectTimeout == 0 {
 			u.ConnectTimeout = defaultConnectTimeout
 		}
 	case "socket_timeout":
-		u.SocketTimeout, err = u.seconds(name, value)
+		u.SocketTimeout = u.seconds(name, value, 0)
 	case "statement_cache_size":
-		u.StatementCacheSize, err = u.number(name, value)
+		if n, err := strconv.Atoi(value); err == nil && n >= 0 && n <= math.MaxInt32 {
+			u.StatementCacheSize = n
+		} else {
+			u.note(name, "is no whole number")
+		}
 	case "pgbouncer":
-		err = u.oneOf(name, value, []string{"true", "false"})
-		u.PgBouncer = value == "true"
+		u.PgBouncer = u.yes(name, value)
 	case "schema":
 		u.Schema = value
 	case "search_path":
@@ -81,7 +88,7 @@ func (q *query) set(name, value string) error {
 			u.ApplicationName = value
 		}
 	case "options":
-		u.Options = value
+		return q.options(value)
 	case "host":
 		q.hosts = strings.Split(value, ",")
 		if len(q.ports) != len(q.hosts) {
@@ -96,29 +103,42 @@ func (q *query) set(name, value string) error {
 	case "dbname":
 		u.Database = value
 	default:
-		err = q.setTLS(name, value)
+		return q.setTLS(name, value)
 	}
-	return err
+	return nil
 }
+
+// tlsModes from the weakest to the strongest.
+var tlsModes = []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 
 func (q *query) setTLS(name, value string) error {
 	u := q.u
 	switch name {
 	case "sslmode":
-		u.tls.mode = value
 		if value == "no-verify" { // node-postgres'
-			u.tls.mode = "require"
-			return nil
+			value = "require"
 		}
-		return u.oneOf(name, value, []string{"prefer", "disable", "allow", "require", "verify-ca", "verify-full"})
-	case "ssl": // node-postgres' and JDBC's; sslmode says it better
-		if u.tls.mode == "" && value == "true" {
-			u.tls.mode = "require"
+		if !slices.Contains(tlsModes, value) {
+			return u.bad(name, strings.Join(tlsModes[:5], ", ")+" or "+tlsModes[5], "require")
 		}
-		return u.oneOf(name, value, []string{"true", "false"})
+		u.tls.atLeast(value)
+	case "ssl": // node-postgres', postgres.js' and JDBC's
+		switch {
+		case value == "0" || value == "false":
+			u.tls.atLeast("disable")
+		case value == "1" || value == "true" || value == "no-verify":
+			u.tls.atLeast("require")
+		case slices.Contains(tlsModes, value):
+			u.tls.atLeast(value)
+		default: // TLS to both of them
+			u.note(name, "is none that a driver knows: read as require")
+			u.tls.atLeast("require")
+		}
 	case "sslaccept":
-		u.tls.accept = value
-		return u.oneOf(name, value, []string{"strict", "accept_invalid_certs"})
+		if u.tls.accept = value; value != "strict" && value != "accept_invalid_certs" {
+			u.note(name, "is none that Prisma knows: read as strict")
+			u.tls.accept = "strict"
+		}
 	case "sslcert":
 		u.tls.cert = value
 	case "sslkey":
@@ -135,41 +155,61 @@ func (q *query) setTLS(name, value string) error {
 	return nil
 }
 
+// atLeast sets a mode; of two that are written the stronger one counts.
+func (t *tlsSettings) atLeast(mode string) {
+	if t.mode == "" || slices.Index(tlsModes, mode) > slices.Index(tlsModes, t.mode) {
+		t.mode = mode
+	}
+}
+
 func (q *query) pass(name, value string) error {
-	values, known := passedOn[name]
-	if !known {
+	known, ok := passedOn[name]
+	switch {
+	case !ok:
 		if !slices.Contains(q.u.Ignored, name) {
 			q.u.Ignored = append(q.u.Ignored, name)
 		}
-		return nil
+	case known.values == nil || slices.Contains(known.values, value):
+		q.u.passed[name] = value
+	case known.safety:
+		last := len(known.values) - 1
+		return q.u.bad(name, strings.Join(known.values[:last], ", ")+" or "+known.values[last], known.values[last])
+	default:
+		q.u.note(name, "is none that libpq knows")
 	}
-	q.u.passed[name] = value
-	if values == nil {
-		return nil
-	}
-	return q.u.oneOf(name, value, values)
+	return nil
 }
 
-// oneOf refuses a value that is not among those that may be.
-func (u *URL) oneOf(name, value string, values []string) error {
-	if slices.Contains(values, value) {
-		return nil
+// note says that a parameter's value was not used. The value is not shown: it
+// may be the end of a password that was not encoded.
+func (u *URL) note(name, why string) {
+	note := fmt.Sprintf("%s of %s %s", name, u.Origin.Variable, why)
+	if !strings.Contains(why, ":") {
+		note += ": not used"
 	}
-	return u.bad(name, strings.Join(values[:len(values)-1], ", ")+" or "+values[len(values)-1], values[0])
+	u.Notes = append(u.Notes, note)
 }
 
-// seconds reads a whole number of seconds.
-func (u *URL) seconds(name, value string) (time.Duration, error) {
-	n, err := u.number(name, value)
-	return time.Duration(n) * time.Second, err
+// seconds reads a number of seconds, also a broken one.
+func (u *URL) seconds(name, value string, otherwise time.Duration) time.Duration {
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil || n < 0 || n > math.MaxInt32 || math.IsNaN(n) {
+		u.note(name, "is no number of seconds")
+		return otherwise
+	}
+	return time.Duration(n * float64(time.Second))
 }
 
-func (u *URL) number(name, value string) (int, error) {
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 0 || n > math.MaxInt32 {
-		return 0, u.bad(name, "a whole number from 0", "10")
+// yes reads a switch.
+func (u *URL) yes(name, value string) bool {
+	switch strings.ToLower(value) {
+	case "true", "1", "yes", "on":
+		return true
+	case "false", "0", "no", "off", "":
+		return false
 	}
-	return n, nil
+	u.note(name, "is neither true nor false")
+	return false
 }
 
 // bad is the error of a parameter's value. The value is not shown: it may be

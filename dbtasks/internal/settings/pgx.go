@@ -144,7 +144,7 @@ func (u *URL) keywords() (map[string]string, error) {
 	}
 	set := map[string]string{
 		"host": strings.Join(hosts, ","), "port": strings.Join(ports, ","), "user": u.User, "dbname": u.Database,
-		"connect_timeout": fmt.Sprint(int(u.ConnectTimeout.Seconds())), "application_name": applicationName,
+		"connect_timeout": fmt.Sprint(max(1, int(u.ConnectTimeout.Seconds()))), "application_name": applicationName,
 		"sslmode": "prefer", "sslcert": "", "sslkey": "", "sslrootcert": "", "sslpassword": "", "sslsni": "1",
 		"sslcertmode": "allow", "sslnegotiation": "", "channel_binding": "", "require_auth": "",
 		"target_session_attrs": "any", "min_protocol_version": "", "max_protocol_version": "",

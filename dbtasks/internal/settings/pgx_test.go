@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 )
 
 func conn(t *testing.T, query string) *pgx.ConnConfig {
@@ -201,7 +203,7 @@ func TestWithoutAPasswordThePasswordFileIsAsked(t *testing.T) {
 		"postgresql://app@/shop?host=/tmp":           "from-socket",
 		"postgresql://app@db/shop?passfile=/no/such": "",
 	} {
-		u, err := parseURL(url, Origin{}, "")
+		u, err := parseURL(url, Origin{}, "", jsproject.ConnectionLimit)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 )
 
 // authority is a certificate authority and what it has signed.
@@ -262,7 +264,7 @@ func TestWrongCertificateFilesNameTheParameter(t *testing.T) {
 func TestRelativeCertificatePathsAreFromPrismaThenFromTheRoot(t *testing.T) {
 	t.Parallel()
 	dir := project(t, map[string]string{"prisma/both": "1", "both": "2", "root": "3"})
-	u, err := parseURL("postgresql://h", Origin{}, dir)
+	u, err := parseURL("postgresql://h", Origin{}, dir, jsproject.ConnectionLimit)
 	if err != nil {
 		t.Fatal(err)
 	}

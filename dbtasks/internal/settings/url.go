@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 )
 
 // The defaults of parameters that the URL leaves out.
@@ -30,19 +32,22 @@ type URL struct {
 	Origin             Origin
 	User, Database     string        // default: the operating system's user, and the user's name
 	Hosts              []Host        // at least one; default localhost:5432
-	Limit              int           // connection_limit or pool_max_conns, the smaller of the two; 0: not given
+	Limit              int           // connection_limit, pool_max_conns or dbtasks.pool_limit in options, the smallest; 0: not given
 	PoolTimeout        time.Duration // pool_timeout, default 10 s; 0: wait for ever
 	ConnectTimeout     time.Duration // connect_timeout, default 5 s; 0 is "for ever" to the app, and stays 5 s here
 	SocketTimeout      time.Duration // socket_timeout; 0: none
 	Schema             string        // schema, one name
 	ApplicationName    string        // of the application; this tool's sessions are "dbtasks"
-	Options            string        // options, as PGOPTIONS
+	Options            string        // options, as PGOPTIONS, without the limit
 	PgBouncer          bool          // pgbouncer=true: no prepared statements, no search_path at login
 	StatementCacheSize int           // statement_cache_size; 0: no prepared statements; -1: the driver's default
 	Ignored            []string      // parameters that are not known, and not sent to the server
+	Notes              []string      // values that were not used, and why, without any of them
 
-	fewer      *atomic.Bool // a pooler refused the tool's own startup parameters; shared by copies of the URL
-	searchPath string       // pgx's and PostgreSQL's own: a list, sent as it is
+	form       jsproject.Form   // in which this project writes the limit
+	forms      []jsproject.Form // in which the limit stands in the URL
+	fewer      *atomic.Bool     // a pooler refused the tool's own startup parameters; shared by copies of the URL
+	searchPath string           // pgx's and PostgreSQL's own: a list, sent as it is
 	tls        tlsSettings
 	passed     map[string]string // libpq's own parameters, handed to pgx as they are
 	root       string
@@ -89,11 +94,14 @@ func (u URL) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(u.Masked())) }
 func (u URL) MarshalJSON() ([]byte, error) { return json.Marshal(u.Masked()) }
 
 // parseURL reads a URL; its error is a *SettingError without any part that may
-// be a password.
-func parseURL(raw string, origin Origin, root string) (*URL, error) {
-	// godotenv cuts an unquoted value at its last " #" only.
+// be a password. form is how the project writes the limit.
+func parseURL(raw string, origin Origin, root string, form jsproject.Form) (*URL, error) {
+	if err := pasted(raw, origin, root, form); err != nil {
+		return nil, err
+	}
+	// A comment may stand behind the URL in the environment and in quotes.
 	raw, comment, commented := strings.Cut(raw, " #")
-	u := &URL{Origin: origin, PoolTimeout: defaultPoolTimeout, ConnectTimeout: defaultConnectTimeout,
+	u := &URL{Origin: origin, form: form, PoolTimeout: defaultPoolTimeout, ConnectTimeout: defaultConnectTimeout,
 		StatementCacheSize: -1, passed: map[string]string{}, root: root, fewer: new(atomic.Bool)}
 	hidden := &secrets{raw: strings.TrimSpace(raw)}
 	u.secret = func() secrets { return *hidden }
@@ -102,7 +110,7 @@ func parseURL(raw string, origin Origin, root string) (*URL, error) {
 		problem = unsplit
 	}
 	if problem != "" {
-		return nil, origin.wrong(problem, exampleLine(origin.Variable))
+		return nil, origin.wrong(problem, u.example())
 	}
 	for _, part := range []struct {
 		name, text string
@@ -110,13 +118,13 @@ func parseURL(raw string, origin Origin, root string) (*URL, error) {
 	}{{"user", p.user, &u.User}, {"password", p.password, &hidden.password}, {"database", p.path, &u.Database}} {
 		decoded, ok := decode(part.text)
 		if !ok {
-			return nil, origin.wrong(fmt.Sprintf(badEncoding, part.name), exampleLine(origin.Variable))
+			return nil, origin.wrong(fmt.Sprintf(badEncoding, part.name), u.example())
 		}
 		*part.to = decoded
 	}
 	hosts, ports, problem := splitHosts(p.hosts)
 	if problem != "" {
-		return nil, origin.wrong(problem, exampleLine(origin.Variable))
+		return nil, origin.wrong(problem, u.example())
 	}
 	q := &query{u: u, secrets: hidden, hosts: hosts, ports: ports}
 	if err := q.read(p.query); err != nil {
@@ -134,14 +142,25 @@ var hostBehind = regexp.MustCompile(`@[^@\s]*[/?:]`)
 
 // exampleLine is the line to write where the user's own URL can't be repeated
 // safely or is missing.
-func exampleLine(variable string) string {
-	return variable + `="postgresql://USER:PASSWORD@localhost:5432/DATABASE?connection_limit=5"`
+func exampleLine(variable string, form jsproject.Form) string {
+	return fmt.Sprintf(`%s="postgresql://USER:PASSWORD@localhost:5432/DATABASE?%s"`, variable, limitText(form, suggestedLimit))
 }
+
+// ExampleLine is the line of .env.example.
+func ExampleLine(form jsproject.Form) string {
+	tail := limitText(form, suggestedLimit)
+	if form == jsproject.ConnectionLimit {
+		tail += "&pool_timeout=10" // read by the same drivers
+	}
+	return fmt.Sprintf(`%s="postgresql://app:secret@localhost:5432/shop?%s"`, DatabaseURL, tail)
+}
+
+func (u *URL) example() string { return exampleLine(u.Origin.Variable, u.form) }
 
 // finish puts hosts and ports together and fills in what was left out.
 func (u *URL) finish(q *query) error {
 	if len(q.ports) > 1 && len(q.ports) != len(q.hosts) {
-		return u.Origin.wrong(fmt.Sprintf("names %d hosts and %d ports", len(q.hosts), len(q.ports)), exampleLine(u.Origin.Variable))
+		return u.Origin.wrong(fmt.Sprintf("names %d hosts and %d ports", len(q.hosts), len(q.ports)), u.example())
 	}
 	for i, host := range q.hosts {
 		port := q.ports[min(i, len(q.ports)-1)]
@@ -150,7 +169,7 @@ func (u *URL) finish(q *query) error {
 			var err error
 			if n, err = strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 				// What stands in the place of the port may be a part of a password.
-				return u.Origin.wrong("has no number from 1 to 65535 after its host's colon (an unencoded password?)", exampleLine(u.Origin.Variable))
+				return u.Origin.wrong("has no number from 1 to 65535 after its host's colon (an unencoded password?)", u.example())
 			}
 		}
 		if host == "" {

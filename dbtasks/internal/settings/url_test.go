@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 )
 
 func TestURLsAreTakenApartAsPrismaAndLibpqDo(t *testing.T) {
@@ -48,7 +50,7 @@ func TestURLsAreTakenApartAsPrismaAndLibpqDo(t *testing.T) {
 		"postgresql://app:pw@db/shop?application_name=a@b": {"app", "pw", "shop", []Host{{"db", 5432}}},
 		"postgresql://app:pw@db/shop?a=1 # my database":    {"app", "pw", "shop", []Host{{"db", 5432}}},
 	} {
-		u, err := parseURL(url, Origin{Variable: DatabaseURL}, "")
+		u, err := parseURL(url, Origin{Variable: DatabaseURL}, "", jsproject.ConnectionLimit)
 		if err != nil {
 			t.Errorf("%s: %v", url, err)
 			continue
@@ -127,29 +129,50 @@ func TestEveryParameterIsRead(t *testing.T) {
 	}
 }
 
-func TestWrongParameterValuesNameTheParameterAndTheLine(t *testing.T) {
+func TestAWrongValueThatDecidesOverSafetyIsRefusedWithTheLine(t *testing.T) {
 	t.Parallel()
 	for pair, want := range map[string]string{
-		"pool_timeout=10s":                 "pool_timeout=10",
-		"pool_timeout=-1":                  "pool_timeout=10",
-		"connect_timeout=":                 "connect_timeout=10",
-		"socket_timeout=1.5":               "socket_timeout=10",
-		"statement_cache_size=all":         "statement_cache_size=10",
-		"pgbouncer=1":                      "pgbouncer=true",
-		"sslmode=on":                       "sslmode=prefer",
-		"ssl=maybe":                        "ssl=true",
-		"sslaccept=yes":                    "sslaccept=strict",
-		"target_session_attrs=master":      "target_session_attrs=any",
-		"channel_binding=always":           "channel_binding=prefer",
-		"sslnegotiation=x":                 "sslnegotiation=postgres",
-		"sslsni=true":                      "sslsni=1",
-		"default_query_exec_mode=prepared": "default_query_exec_mode=cache_statement",
+		"sslmode=on":             "sslmode=require",
+		"sslmode=verify_full":    "sslmode=require",
+		"channel_binding=always": "channel_binding=require",
+		"sslcertmode=never":      "sslcertmode=require",
 	} {
 		name, _, _ := strings.Cut(pair, "=")
 		e := refused(t, "postgresql://app:s3cret@db/shop?"+pair+"&connection_limit=5")
 		wantContains(t, e.Problem, name)
 		if line := `DATABASE_URL="postgresql://app:***@db/shop?connection_limit=5&` + want + `"`; e.Write != line {
 			t.Errorf("%s: the line is %s, want %s", pair, e.Write, line)
+		}
+	}
+}
+
+func TestAnyOtherWrongValueIsANoteWithoutTheValue(t *testing.T) {
+	t.Parallel()
+	for _, pair := range []string{"pool_timeout=10s3cret", "pool_timeout=-1", "connect_timeout=", "statement_cache_size=all", "pgbouncer=maybe", "ssl=maybe", "sslaccept=yes",
+		"target_session_attrs=master", "sslnegotiation=x", "sslsni=true", "default_query_exec_mode=prepared", "socket_timeout=NaN"} {
+		name, value, _ := strings.Cut(pair, "=")
+		u := database(t, "postgresql://app:s3cret@db/shop?"+pair+"&connection_limit=5")
+		if len(u.Notes) != 1 || !strings.Contains(u.Notes[0], name) || value != "" && strings.Contains(u.Notes[0], value) {
+			t.Errorf("%s: %q", pair, u.Notes)
+		}
+		if _, err := u.ConnConfig(); err != nil {
+			t.Errorf("%s: %v", pair, err)
+		}
+	}
+	if u := database(t, "postgresql://app@db/shop?pool_timeout=2.5&connect_timeout=2.5&pgbouncer=1&ssl=0&connection_limit=5"); u.PoolTimeout != 2500*time.Millisecond || !u.PgBouncer || u.Notes != nil {
+		t.Errorf("%s, %v, %q", u.PoolTimeout, u.PgBouncer, u.Notes)
+	}
+}
+
+func TestTLSIsNeverWeakerThanWritten(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]string{
+		"ssl=0": "disable", "ssl=false": "disable", "ssl=1": "require", "ssl=true": "require", "ssl=require": "require", "ssl=no-verify": "require",
+		"ssl=prefer": "prefer", "ssl=allow": "allow", "ssl=disable": "disable", "ssl=verify-full": "verify-full", "ssl=nonsense": "require", "sslmode=no-verify": "require",
+		"ssl=true&sslmode=disable": "require", "sslmode=disable&ssl=true": "require", "ssl=0&sslmode=verify-ca": "verify-ca", "sslmode=require&sslmode=prefer": "require", "": "",
+	} {
+		if got := database(t, "postgresql://app@db/shop?connection_limit=5&"+query).tls.mode; got != want {
+			t.Errorf("%s is read as %q, want %q", query, got, want)
 		}
 	}
 }
@@ -191,7 +214,7 @@ func TestTheHostNeverChanges(t *testing.T) {
 		host, port := pick([]string{"db", "db.example.com", "127.0.0.1", "[::1]"}), 1+rng.IntN(65535)
 		url := fmt.Sprintf("%s://%s:%s@%s:%d/%s?%s=%s&connection_limit=%d", pick([]string{"postgres", "postgresql"}), encode(junk[0]), encode(junk[1]), host, port,
 			encode(junk[2]), pick([]string{"schema", "options", "application_name", "x", "search_path", "sslpassword", "krbsrvname"}), encode(junk[3]), 1+rng.IntN(9))
-		u, err := parseURL(url, Origin{Variable: DatabaseURL}, "")
+		u, err := parseURL(url, Origin{Variable: DatabaseURL}, "", jsproject.ConnectionLimit)
 		if err != nil {
 			t.Fatalf("%s: %v", url, err)
 		}

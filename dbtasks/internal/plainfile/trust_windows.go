@@ -1,0 +1,3 @@
+package plainfile
+
+func trust(string) error { return nil }
