@@ -82,6 +82,7 @@ func (c *Config) checkLimit(u *URL) error {
 		}
 	}
 	if u.Limit > 0 {
+		u.form = u.forms[0] // it works: advice keeps it
 		return nil
 	}
 	return u.Origin.wrong("carries no pool limit: without one every reload may open as many connections as the driver likes", u.WithLimit(suggestedLimit))
