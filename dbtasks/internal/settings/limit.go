@@ -82,7 +82,9 @@ func (c *Config) checkLimit(u *URL) error {
 		}
 	}
 	if u.Limit > 0 {
-		u.form = u.forms[0] // it works: advice keeps it
+		if !slices.Contains(u.forms, u.form) {
+			u.form = u.forms[0] // it works: advice keeps it
+		}
 		return nil
 	}
 	return u.Origin.wrong("carries no pool limit: without one every reload may open as many connections as the driver likes", u.WithLimit(suggestedLimit))
