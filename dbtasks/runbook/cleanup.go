@@ -190,7 +190,7 @@ func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, e
 	var chosen []pgops.Session
 	clients := sc.holders(all)
 	if o.Spare == SpareProject {
-		end.Spare = sc.ofThisProject(clients)
+		end.Spare = sc.heldBy(clients, machine.Ours)
 	}
 	if end.Impostors = sc.impostors(all, clients, o.Force); len(end.Impostors) > 0 {
 		again := *end

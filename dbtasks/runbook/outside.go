@@ -22,7 +22,7 @@ func sceneWithoutSession(ctx context.Context, deps *Deps) (scene, error) {
 	deps.Pool.Pin().Release()
 	srv := server.Look(m, address)
 	srv.ProveWithoutSession(ctx, m)
-	return scene{Machine: m, srv: srv, root: deps.Config.Root}, nil
+	return scene{Machine: m, srv: srv, root: projectRoot(deps)}, nil
 }
 
 // firstAddress is the address that a URL's login would be tried at first; zero

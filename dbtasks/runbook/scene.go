@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
@@ -25,12 +26,16 @@ type scene struct {
 
 // scene is the session's server among what a look at the machine showed.
 func (a *access) scene(ctx context.Context, deps *Deps, m *machine.Machine) scene {
-	sc := scene{Machine: m, srv: a.on(ctx, m), root: deps.Config.Root}
+	sc := scene{Machine: m, srv: a.on(ctx, m), root: projectRoot(deps)}
 	if a.pooled || poolerPossible(ctx, deps, m) {
 		sc.bouncer = askBouncer(ctx, deps, m)
 	}
 	return sc
 }
+
+// projectRoot is the root of the whole project: that of the monorepo where the
+// settings are those of one of its workspaces.
+func projectRoot(deps *Deps) string { return jsproject.WorkspaceRoot(deps.Config.Root) }
 
 // sceneNow looks at this machine now; without a session (nil) the server is
 // proven without one.
@@ -69,30 +74,19 @@ func (sc scene) holders(sessions []pgops.Session) map[int]server.Client {
 	return clients
 }
 
-// ofThisProject are the backends whose clients are running processes of this
-// project.
-func (sc scene) ofThisProject(clients map[int]server.Client) []int {
-	ours := map[int]bool{} // by pid of the client
+// heldBy are the backends whose clients are running processes of this project
+// (machine.Ours), or of another (machine.Another).
+func (sc scene) heldBy(clients map[int]server.Client, whose machine.Owner) []int {
 	var backends []int
 	for backend, client := range clients {
-		for _, pid := range client.PIDs {
-			if _, known := ours[pid]; !known {
-				p := sc.Process(pid)
-				ours[pid] = p.State == hostops.Running && ofProject(p, sc.root)
-			}
-			if ours[pid] {
-				backends = append(backends, backend)
-				break
-			}
+		if slices.ContainsFunc(client.PIDs, func(pid int) bool {
+			p := sc.Process(pid)
+			return p.State == hostops.Running && sc.Whose(p, sc.root) == whose
+		}) {
+			backends = append(backends, backend)
 		}
 	}
 	return backends
-}
-
-// ofProject tells whether a process works for this project: its working
-// directory lies under the project's root.
-func ofProject(p hostops.Process, root string) bool {
-	return p.Dir != "" && hostops.Under(p.Dir, root)
 }
 
 // mostHolders is how many processes a failure names.

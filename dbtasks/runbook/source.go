@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 )
@@ -19,9 +20,11 @@ type Source struct {
 	PID          int       `json:"pid,omitempty"` // 0: not told: another machine's, a container's, another user's process
 	Command      string    `json:"command,omitempty"`
 	Dir          string    `json:"dir,omitempty"`
-	Project      string    `json:"project,omitempty"` // nearest folder upwards with package.json, go.mod or .git
-	Ours         bool      `json:"ours"`              // of the project that this tool was called for
-	Parents      []string  `json:"parents,omitempty"` // nearest first
+	Project      string    `json:"project,omitempty"`  // root of the project that it works in
+	Branch       string    `json:"branch,omitempty"`   // git's, that is checked out there
+	Worktree     string    `json:"worktree,omitempty"` // name of the linked git worktree that it is
+	Ours         bool      `json:"ours"`               // of the project that this tool was called for
+	Parents      []string  `json:"parents,omitempty"`  // nearest first
 	Started      time.Time `json:"started,omitzero"`
 	Ports        []int     `json:"ports,omitempty"` // that it listens on
 	Stopped      bool      `json:"stopped"`         // frozen (Ctrl+Z): it keeps its sessions for ever
@@ -118,7 +121,9 @@ func addOnce(list []string, s string) []string {
 func (src *Source) describe(sc scene, pid int) {
 	p := sc.Process(pid)
 	src.PID, src.Command, src.Dir, src.Started = pid, p.Command(), p.Dir, p.StartTime
-	src.Project, src.Ours, src.Stopped = hostops.Project(p.Dir), ofProject(p, sc.root), p.State == hostops.Stopped
+	project := sc.Machine.Project(p)
+	src.Project, src.Branch, src.Worktree = project.Root, project.Branch, project.Worktree
+	src.Ours, src.Stopped = sc.Whose(p, sc.root) == machine.Ours, p.State == hostops.Stopped
 	src.Ports = sc.Ports(pid)
 	for _, up := range sc.Table.Ancestors(pid) {
 		if up.PID == 1 || len(src.Parents) == 4 {
@@ -183,6 +188,14 @@ func (s Source) Name() string {
 	parts := []string{fmt.Sprintf("pid %d", s.PID)}
 	if s.Dir != "" {
 		parts = append(parts, tilde(s.Dir))
+	}
+	switch {
+	case s.Worktree != "" && s.Branch != "" && s.Worktree != s.Branch:
+		parts = append(parts, "worktree "+s.Worktree+", branch "+s.Branch)
+	case s.Worktree != "":
+		parts = append(parts, "worktree "+s.Worktree)
+	case s.Branch != "":
+		parts = append(parts, "branch "+s.Branch)
 	}
 	for _, port := range s.Ports {
 		parts = append(parts, fmt.Sprintf("port %d", port))

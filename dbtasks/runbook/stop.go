@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 )
 
 // StopOptions are the flags of dev:stop.
@@ -78,13 +79,14 @@ func Stop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
 
 // planner collects what is to be stopped and what is spared.
 type planner struct {
-	table *hostops.Table
-	root  string
-	ports map[int][]int // by pid: dev ports that it listens on
-	why   map[int]string
-	order []int
-	spare []StopItem
-	keep  []hostops.Identity // spared children of what is stopped
+	*machine.Machine
+	table  *hostops.Table
+	root   string
+	onPort map[int][]int // by pid: dev ports that it listens on
+	why    map[int]string
+	order  []int
+	spare  []StopItem
+	keep   []hostops.Identity // spared children of what is stopped
 }
 
 // planStop finds the dev servers of this project: what listens on the dev
@@ -92,24 +94,21 @@ type planner struct {
 // children of both, and the package manager and shell above them.
 func planStop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
 	r := StopReport{Dry: o.Dry, Root: deps.Config.Root, Plan: []StopItem{}, Left: []StopOutcome{}, Spared: []StopItem{}}
-	table, err := hostops.Snapshot(ctx)
+	m, err := machine.Look(ctx)
 	if err != nil {
-		return r, fmt.Errorf("list the processes: %w", err)
+		return r, err
 	}
-	listeners, err := hostops.Listeners(ctx)
-	if err != nil {
-		return r, fmt.Errorf("list the listeners: %w", err)
-	}
-	p := &planner{table: table, root: deps.Config.Root, ports: map[int][]int{}, why: map[int]string{}}
+	table := m.Table
+	p := &planner{Machine: m, table: table, root: projectRoot(deps), onPort: map[int][]int{}, why: map[int]string{}}
 	hidden := map[int]bool{}
-	for _, l := range listeners {
+	for _, l := range m.Sockets.Listeners() {
 		port := int(l.Addr.Port())
 		switch {
 		case !deps.Config.Ports.Contains(port):
 		case l.PID == 0:
 			hidden[port] = true
-		case !slices.Contains(p.ports[l.PID], port):
-			p.ports[l.PID] = append(p.ports[l.PID], port)
+		case !slices.Contains(p.onPort[l.PID], port):
+			p.onPort[l.PID] = append(p.onPort[l.PID], port)
 		}
 	}
 	for _, proc := range table.All() {
@@ -125,7 +124,7 @@ func planStop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error
 		p.spare = append(p.spare, StopItem{Ports: []int{port}, Reason: "who listens can't be told: another user's process"})
 	}
 	for _, proc := range table.ChildrenFirst(p.order) {
-		r.Plan = append(r.Plan, item(proc, p.ports[proc.PID], p.why[proc.PID]))
+		r.Plan = append(r.Plan, item(proc, p.onPort[proc.PID], p.why[proc.PID]))
 		r.plan.Targets = append(r.plan.Targets, hostops.StopTarget{Process: proc, Reason: p.why[proc.PID]})
 	}
 	r.plan.Spare = p.keep
@@ -135,13 +134,13 @@ func planStop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error
 
 // consider decides about one process for itself.
 func (p *planner) consider(proc hostops.Process, all bool) {
-	ports := p.ports[proc.PID]
+	ports := p.onPort[proc.PID]
 	what, runsDev := devserver.Recognise(proc.Args, "", proc.Name)
 	if len(ports) == 0 && !runsDev {
 		return
 	}
 	proc = p.table.Detail(proc.PID)
-	mine := ofProject(proc, p.root)
+	mine := p.Whose(proc, p.root) == machine.Ours
 	if len(ports) == 0 && !mine {
 		return
 	}
@@ -198,7 +197,7 @@ func (p *planner) take(pid int, why string) {
 func (p *planner) above(pid int) {
 	for _, up := range p.table.Ancestors(pid) {
 		up = p.table.Detail(up.PID)
-		if !devserver.Launcher(up.Args, up.Name) || !ofProject(up, p.root) || p.neverStop(up) != "" {
+		if !devserver.Launcher(up.Args, up.Name) || p.Whose(up, p.root) != machine.Ours || p.neverStop(up) != "" {
 			return
 		}
 		p.take(up.PID, "started the dev server")
@@ -216,7 +215,7 @@ func (p *planner) below(pid int) {
 		if why := p.neverStop(child); why != "" {
 			p.keep = append(p.keep, child.Identity)
 			if why != underIt {
-				p.spare = append(p.spare, item(child, p.ports[child.PID], why))
+				p.spare = append(p.spare, item(child, p.onPort[child.PID], why))
 			}
 			continue
 		}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 )
 
 // beacon is where the modules report that they were evaluated.
@@ -77,7 +78,7 @@ const (
 
 // serve starts the dev server, or takes the one that runs at -url.
 func (v *verification) serve(ctx context.Context) (*provedServer, error) {
-	s := &provedServer{root: v.deps.Config.Root, client: http.Client{Timeout: 30 * time.Second}}
+	s := &provedServer{root: projectRoot(v.deps), client: http.Client{Timeout: 30 * time.Second}}
 	path := "/"
 	switch {
 	case strings.HasPrefix(v.o.URL, "/"):
@@ -240,7 +241,7 @@ func (s *provedServer) askUntil(ctx context.Context, deps *Deps, done func() boo
 // started, or, with -url, of this project.
 func (s *provedServer) owns(table *hostops.Table, pid int) bool {
 	if !s.started {
-		return ofProject(table.Detail(pid), s.root)
+		return machine.Within(table.Detail(pid).Dir, s.root)
 	}
 	started := int(s.pid.Load())
 	if pid == started {

@@ -76,3 +76,14 @@ func HostPID(ctx context.Context, neighbour, inner int) (int, error) {
 	}
 	return found[0], nil
 }
+
+// SameFolder tells whether a process's working directory is the folder that has
+// this path here, whatever mount namespace the process lives in.
+func SameFolder(pid int, dir string) bool {
+	there, err := os.Stat(procDir(pid) + "/cwd")
+	if err != nil {
+		return false
+	}
+	here, err := os.Stat(dir)
+	return err == nil && os.SameFile(there, here)
+}

@@ -36,25 +36,6 @@ func TestAFolderBesideTheProjectIsNotUnderIt(t *testing.T) {
 	}
 }
 
-func TestTheNearestFolderWithAMarkIsTheProject(t *testing.T) {
-	t.Parallel()
-	root := t.TempDir()
-	app := filepath.Join(root, "apps", "web")
-	if err := os.MkdirAll(filepath.Join(app, "src"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range []string{filepath.Join(root, "go.mod"), filepath.Join(app, "package.json")} {
-		if err := os.WriteFile(f, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for dir, want := range map[string]string{filepath.Join(app, "src"): app, filepath.Join(root, "apps"): root} {
-		if got := Project(dir); got != want {
-			t.Errorf("Project(%s): %s, want %s", dir, got, want)
-		}
-	}
-}
-
 func TestLoopbackIsLocalAndATestNetworkIsNot(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{"127.0.0.1": true, "127.8.8.8": true, "::1": true, "::ffff:127.0.0.1": true, "192.0.2.1": false, "2001:db8::1": false} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/mod/modfile"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 )
@@ -17,7 +18,8 @@ import (
 // folder, belongs to: the nearest folder above it, within the same git
 // repository and below the home folder, whose package.json (npm, yarn, bun, turbo, nx), pnpm-workspace.yaml,
 // lerna.json or deno.json names dir among its workspaces, or whose nx.json
-// stands above a project.json. It is dir itself where there is none.
+// stands above a project.json, or whose go.work uses it. It is dir itself where
+// there is none.
 func WorkspaceRoot(dir string) string {
 	folders, _ := upwards(dir)
 	for _, above := range folders[1:] {
@@ -25,12 +27,24 @@ func WorkspaceRoot(dir string) string {
 		if err != nil {
 			return dir
 		}
-		if isMember(declaredIn(above), filepath.ToSlash(rel)) ||
+		if isMember(declaredIn(above), filepath.ToSlash(rel)) || usedByGoWork(above, dir) ||
 			plainfile.Exists(filepath.Join(above, "nx.json")) && plainfile.Exists(filepath.Join(dir, "project.json")) {
 			return above
 		}
 	}
 	return dir
+}
+
+// usedByGoWork tells whether a go.work in above uses the module in dir.
+func usedByGoWork(above, dir string) bool {
+	text, err := plainfile.Read(filepath.Join(above, "go.work"), plainfile.Settings)
+	if err != nil {
+		return false
+	}
+	file, err := modfile.ParseWork("go.work", text, nil)
+	return err == nil && slices.ContainsFunc(file.Use, func(u *modfile.Use) bool {
+		return !filepath.IsAbs(u.Path) && filepath.Join(above, filepath.FromSlash(u.Path)) == dir
+	})
 }
 
 // Workspaces are the folders of the packages of the monorepo whose root this

@@ -25,6 +25,10 @@ type Machine struct {
 	ports    map[int][]int // by pid: that it listens on
 	poolers  map[int]int   // by account: its only pooler; 0 where there are several
 	unixEnds bool          // the sockets of PostgreSQL's own backends were read too
+
+	mu       sync.Mutex                // guards what is told when it is asked for
+	projects map[string]Project        // by folder
+	away     map[hostops.Identity]bool // whose paths are not ours
 }
 
 // maxAge is how old a look may be that something is decided by.
@@ -87,7 +91,8 @@ func (m *Machine) shows(ends []netip.AddrPort) bool {
 
 // at reads the sockets beside a list of processes.
 func at(ctx context.Context, table *hostops.Table, unixEnds bool) (*Machine, error) {
-	m := &Machine{At: time.Now(), Table: table, ports: map[int][]int{}, poolers: poolersOf(table), unixEnds: unixEnds}
+	m := &Machine{At: time.Now(), Table: table, ports: map[int][]int{}, poolers: poolersOf(table), unixEnds: unixEnds,
+		projects: map[string]Project{}, away: map[hostops.Identity]bool{}}
 	var err error
 	m.Sockets, err = hostops.ReadSocketsBut(ctx, func(pid int) bool {
 		p, _ := m.Table.Process(pid)
