@@ -1,9 +1,15 @@
 package pgserver_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/systemdtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	code := pgtest.Run(m)
+	systemdtest.Stop()
+	os.Exit(code)
+}

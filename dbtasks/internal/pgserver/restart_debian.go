@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -31,7 +32,10 @@ func toldCluster(s Subject) (found, bool, error) {
 		return found{}, false, err
 	}
 	f := found{client: []string{program}, name: name, words: map[string][]string{"VERSION": {version}}, account: a, evidence: "it was started with " + file + ", and nothing supervises it", log: serverLog(s)}
-	argv := []string{program, version, name, "restart", "-m", "fast"}
+	if exists("/run/systemd/system") { // else it would restart a unit that does not run this server
+		f.client = append(f.client, "--skip-systemctl-redirect")
+	}
+	argv := append(slices.Clone(f.client), version, name, "restart", "-m", "fast")
 	f.typed = shellLine(argv) // as root it changes to the owner by itself
 	if !a.usable() {
 		answer := sudoMay(argv)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
@@ -147,9 +148,19 @@ func (tool supervisor) asRoot(s Subject, up Parent, f found, typed string) (foun
 // ask finds the server's name in the supervisor's own list.
 func (tool supervisor) ask(s Subject, up Parent, f found, typed string) (found, bool, error) {
 	command := Command{Argv: append(slices.Clone(f.client), tool.list...), Dir: f.dir, Env: f.env, account: f.account}
-	text, err := command.output()
-	list := tool.parse(text) // supervisorctl's exit code says that some process does not run
-	i := slices.IndexFunc(list, func(one running) bool { return s.below(one.pid) })
+	var list []running
+	var err error
+	i := -1
+	// supervisord tells no pid of a process in its first second.
+	for began := time.Now(); i < 0 && time.Since(began) < 1500*time.Millisecond; time.Sleep(50 * time.Millisecond) {
+		var text string
+		text, err = command.output()
+		list = tool.parse(text) // supervisorctl's exit code says that some process does not run
+		i = slices.IndexFunc(list, func(one running) bool { return s.below(one.pid) })
+		if i < 0 && !slices.ContainsFunc(list, func(one running) bool { return one.pid == 0 }) {
+			break
+		}
+	}
 	switch {
 	case i < 0 && len(list) == 0 && err != nil:
 		return found{}, false, errManual(fmt.Sprintf("%s (pid %d) runs it, and does not answer at the address that is known (%s)", tool.way(), up.PID, firstLine(err)), typed)

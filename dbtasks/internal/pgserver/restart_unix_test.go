@@ -3,7 +3,6 @@
 package pgserver_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -258,22 +256,4 @@ func TestWithoutACommandAndWithoutAProcessThereIsNoWay(t *testing.T) {
 	if _, err := pgserver.PlanRestart(pgserver.Subject{}, ""); !errors.Is(err, pgserver.ErrNoRestart) {
 		t.Error(err)
 	}
-}
-
-// lockedBuffer may be read while a command writes to it.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

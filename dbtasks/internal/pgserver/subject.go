@@ -143,10 +143,11 @@ func interpreter(name string) bool {
 }
 
 // carries tells whether a parent only hands on what it was told to run: a
-// shell with a command or a script, or a program that changes the account.
+// shell with a command or a script, a program that changes the account, a
+// pg_ctl that has not ended yet.
 func (p Parent) carries() bool {
 	switch p.program() {
-	case "sh", "bash", "dash", "zsh", "ksh", "fish", "busybox", "env", "su", "sudo", "runuser", "setpriv", "gosu", "su-exec", "doas", "nice", "nohup", "time", "tini", "dumb-init", "catatonit", "docker-init":
+	case "sh", "bash", "dash", "zsh", "ksh", "fish", "busybox", "env", "su", "sudo", "runuser", "setpriv", "gosu", "su-exec", "doas", "nice", "nohup", "time", "tini", "dumb-init", "catatonit", "docker-init", "pg_ctl", "pg_ctlcluster":
 		return true
 	}
 	return false

@@ -203,7 +203,9 @@ func (k *keeper) boot() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the machine was not up within %s: %s", bootTime, said())
+	m := Machine{leader: k.leader}
+	jobs, _ := m.Try("sh", "-c", "systemctl is-system-running; systemctl list-jobs --no-pager; journalctl -n 20 --no-pager")
+	return fmt.Errorf("the machine was not up within %s: %s %s", bootTime, jobs, said())
 }
 
 // childOf is the one child of a process, 0 where there is none yet.
