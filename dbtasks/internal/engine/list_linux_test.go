@@ -21,12 +21,12 @@ func TestEveryContainerIsListedAsItIs(t *testing.T) {
 		port := pgtest.FreePort(t)
 		dir := t.TempDir()
 		shop := e.Postgres(enginetest.PostgresOptions{
-			Name: "list-db-1", Publish: []string{fmt.Sprintf("127.0.0.1:%d:5432", port)}, Memory: "256m", NoWait: true,
+			Name: "list-db-1", Publish: []string{fmt.Sprintf("127.0.0.1:%d:5432", port)}, Memory: "256m", NoServer: true,
 			Compose: enginetest.Compose{Project: "list", Service: "db", Dir: dir, Files: []string{dir + "/compose.yaml", dir + "/compose.override.yaml"}},
 		})
-		all := e.Postgres(enginetest.PostgresOptions{Publish: []string{fmt.Sprintf("%d:5432", pgtest.FreePort(t))}, NoWait: true})
-		host := e.Postgres(enginetest.PostgresOptions{HostNetwork: true, NoWait: true})
-		inside := e.Postgres(enginetest.PostgresOptions{Publish: []string{}, NoWait: true})
+		all := e.Postgres(enginetest.PostgresOptions{Publish: []string{fmt.Sprintf("%d:5432", pgtest.FreePort(t))}, NoServer: true})
+		host := e.Postgres(enginetest.PostgresOptions{HostNetwork: true, NoServer: true})
+		inside := e.Postgres(enginetest.PostgresOptions{Publish: []string{}, NoServer: true})
 		users := map[string]*enginetest.Account{"root": nil}
 		if e.Program == "docker" {
 			users["a user of the group"] = enginetest.User(t, "docker")
@@ -87,7 +87,7 @@ func TestOfTwoContainersOnOnePortTheOneAtTheAddressIsMeant(t *testing.T) {
 	both(t, func(t *testing.T, e *enginetest.Engine) {
 		port := pgtest.FreePort(t)
 		at := func(addr string) *enginetest.Container {
-			return e.Postgres(enginetest.PostgresOptions{Publish: []string{fmt.Sprintf("%s:%d:5432", addr, port)}, NoWait: true})
+			return e.Postgres(enginetest.PostgresOptions{Publish: []string{fmt.Sprintf("%s:%d:5432", addr, port)}, NoServer: true})
 		}
 		one, two := at("127.0.0.1"), at("127.0.0.2")
 		list := []engine.Container{look(t, one), look(t, two)}
@@ -204,7 +204,7 @@ func TestAnEngineThatHangsIsNotWaitedForLong(t *testing.T) {
 func TestAContainerOfBothEnginesIsListedOnce(t *testing.T) {
 	t.Parallel()
 	enginetest.Docker(t, enginetest.DockerOptions{}) // its program
-	c := enginetest.Podman(t).Postgres(enginetest.PostgresOptions{NoWait: true})
+	c := enginetest.Podman(t).Postgres(enginetest.PostgresOptions{NoServer: true})
 	seen := 0
 	for _, a := range listAs(t, nil, "DOCKER_HOST=unix://"+enginetest.PodmanSocket) {
 		if found, ok := a.container(c.ID); ok {

@@ -54,11 +54,14 @@ func TestAContainersProcessesAreFoundByAnyUser(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t)
-			c, other := e.Postgres(enginetest.PostgresOptions{}), e.Postgres(enginetest.PostgresOptions{})
-			var inner, otherInner int
-			for server, pid := range map[*enginetest.Container]*int{c: &inner, other: &otherInner} {
-				if err := server.Admin("postgres").QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(pid); err != nil {
-					t.Fatal(err)
+			c, other := e.Postgres(enginetest.PostgresOptions{}), e.Postgres(enginetest.PostgresOptions{NoServer: true})
+			var inner int
+			if err := c.Admin("postgres").QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&inner); err != nil {
+				t.Fatal(err)
+			}
+			for _, of := range []*enginetest.Container{c, other} { // each has a process 1
+				if pid, err := hostops.HostPID(t.Context(), of.PID, 1); err != nil || pid != of.PID {
+					t.Errorf("process 1 beside %d is %d, %v", of.PID, pid, err)
 				}
 			}
 			role := func() []string { return []string{strconv.Itoa(c.PID), strconv.Itoa(inner)} }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +39,9 @@ type PostgresOptions struct {
 	Args []string
 	// NoWait returns at once: the server may never be ready.
 	NoWait bool
+	// NoServer runs a process that only sleeps, and waits for nothing: for tests of
+	// what the engine says, a second faster.
+	NoServer bool
 }
 
 // Compose are the labels that docker compose gives its containers; without a
@@ -105,6 +107,10 @@ func (e *Engine) Postgres(o PostgresOptions) *Container {
 	if o.MaxConnections == 0 {
 		o.MaxConnections = 20
 	}
+	if o.NoServer {
+		e.start(c, append(append(append(args, o.Args...), "--entrypoint", "sleep"), o.Image, "1000000"))
+		return c
+	}
 	args = append(append(args, o.Args...), o.Image, "-p", strconv.Itoa(port), "-c", fmt.Sprintf("max_connections=%d", o.MaxConnections))
 	for _, setting := range o.Settings {
 		args = append(args, "-c", setting)
@@ -130,10 +136,14 @@ func (e *Engine) start(c *Container, args []string) {
 	c.e = e
 	e.t.Cleanup(func() {
 		if e.t.Failed() {
-			log, _ := exec.Command(e.Program, "logs", "--tail", "20", c.ID).CombinedOutput()
+			log, _ := e.Command("logs", "--tail", "20", c.ID).CombinedOutput()
 			e.t.Logf("the log of container %s: %s", c.Name, log)
 		}
-		if out, err := e.try("rm", "-f", "-v", c.ID); err != nil {
+		remove := []string{"rm", "-f", "-v"}
+		if e.Program == "podman" { // which else waits 10 s for a process that ignores SIGTERM
+			remove = append(remove, "-t", "0")
+		}
+		if out, err := e.try(append(remove, c.ID)...); err != nil {
 			e.t.Errorf("remove container %s: %v: %s", c.Name, err, out)
 		}
 	})

@@ -19,15 +19,24 @@ const patience = 90 * time.Second
 // Engine is a running engine of this machine, as one test sees it: what the
 // test makes is removed at its end, and a failure is the test's.
 type Engine struct {
-	Program string // docker or podman: what its users type
+	Program string   // docker or podman: what its users type
+	User    *Account // whose it is; nil: root's
 
 	t   testing.TB
 	bin string // folder of PostgreSQL's programs
 }
 
-// Command is the engine's own program with args, run as root as a user would;
-// the engine is at its usual place.
-func (e *Engine) Command(args ...string) *exec.Cmd { return exec.Command(e.Program, args...) }
+// Command is the engine's own program with args, as its user types it; the
+// engine is at its usual place.
+func (e *Engine) Command(args ...string) *exec.Cmd { return e.command(context.Background(), args...) }
+
+func (e *Engine) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, e.Program, args...)
+	if e.User != nil {
+		return e.User.As(cmd)
+	}
+	return cmd
+}
 
 // Run runs the engine's program and is what it prints, without the last line
 // break. The test fails with its words when it does not succeed.
@@ -43,7 +52,7 @@ func (e *Engine) Run(args ...string) string {
 func (e *Engine) try(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, e.Program, args...)
+	cmd := e.command(ctx, args...)
 	cmd.WaitDelay = time.Second
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -63,11 +72,10 @@ func (e *Engine) importImages() error {
 		if err != nil {
 			return err
 		}
-		file := filepath.Join("/run/tmp", account+".tar")
-		if err := os.WriteFile(file, content, 0o600); err != nil {
+		file := filepath.Join("/run", account+".tar")
+		if err := os.WriteFile(file, content, 0o644); err != nil { //nolint:gosec // no secret; other users import it
 			return err
 		}
-		defer os.Remove(file)
 		if out, err := e.try("import", "-c", `ENTRYPOINT ["/docker-entrypoint.sh"]`, "-c", "ENV PATH="+path,
 			"-c", "VOLUME /var/lib/postgresql/data", file, image); err != nil {
 			return &engineError{e.Program + " import", err, out}
@@ -89,7 +97,7 @@ func (e *engineError) Unwrap() error { return e.err }
 // in a container need, and for the control group that the machine ends with.
 func (e *Engine) place() []string {
 	args := []string{"-v", "/usr:/usr:ro"}
-	if e.Program == "podman" { // Docker's daemon is told at its start
+	if e.Program == "podman" && e.User == nil { // Docker's daemon is told at its start, and an ordinary user makes none
 		args = append(args, "--cgroup-parent", "/"+Machine()+"/libpod_parent")
 	}
 	if !strings.HasPrefix(e.bin, "/usr/") {

@@ -31,7 +31,8 @@ func Run(m *testing.M) int {
 		noMachine = fmt.Sprintf("no machine of its own can be made for the engine: %v: %s", err, strings.TrimSpace(string(out)))
 		return pgtest.Run(m)
 	}
-	return runKept(os.Args[1:])
+	// They mostly wait for engines. What the command line says comes later and wins.
+	return runKept(append([]string{"-test.parallel=4"}, os.Args[1:]...))
 }
 
 // Machine names the machine that these tests run on; "" where they have none of

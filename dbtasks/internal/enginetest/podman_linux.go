@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // podman is the machine's Podman, made ready once.
@@ -31,11 +33,45 @@ func Podman(t testing.TB) *Engine {
 	return e
 }
 
+// RootlessPodman is the Podman of an ordinary user, who needs no group for it:
+// its containers run as the user's subordinate accounts, and their ports are held
+// by a process of the user's, rootlessport.
+func RootlessPodman(t testing.TB, user *Account) *Engine {
+	t.Helper()
+	Podman(t) // the settings in /etc
+	require(t, "newuidmap", "slirp4netns")
+	e := newEngine(t, "podman")
+	e.User = user
+	if err := openTun(); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.importImages(); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// openTun lets everybody on this machine make network devices, as systems that
+// users work on do; the device file of the system below stays as it is.
+var openTun = sync.OnceValue(func() error {
+	const ours, device = "/run/tun", "/dev/net/tun"
+	if _, err := os.Stat(device); err != nil {
+		return err
+	}
+	if err := unix.Mknod(ours, unix.S_IFCHR|0o666, int(unix.Mkdev(10, 200))); err != nil {
+		return fmt.Errorf("make %s: %w", ours, err)
+	}
+	if err := unix.Chmod(ours, 0o666); err != nil {
+		return err
+	}
+	return unix.Mount(ours, device, "", unix.MS_BIND, "")
+})
+
 func (e *Engine) preparePodman() error {
 	for name, content := range map[string]string{
 		// There is no systemd here that could make control groups or keep a journal.
 		"containers.conf": "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n[containers]\nlog_driver = \"k8s-file\"\n",
-		"storage.conf":    "[storage]\ndriver = \"overlay\"\nrunroot = \"/run/containers/storage\"\ngraphroot = \"/var/lib/containers/storage\"\n",
+		"storage.conf":    "[storage]\ndriver = \"overlay\"\nrunroot = \"/run/containers/storage\"\ngraphroot = \"/var/lib/containers/storage\"\n", // root's; users have theirs at home
 	} {
 		if err := os.MkdirAll("/etc/containers", 0o755); err != nil {
 			return err

@@ -45,6 +45,26 @@ func TestAServerIsReachedWhereItIsPublished(t *testing.T) {
 	})
 }
 
+func TestAnOrdinaryUserHasPodmanWithoutRoot(t *testing.T) {
+	t.Parallel()
+	user := enginetest.User(t)
+	c := enginetest.RootlessPodman(t, user).Postgres(enginetest.PostgresOptions{})
+	pgtest.Connect(t, c.URL())
+	p, err := hostops.Find(c.PID)
+	if err != nil || p.UID == 0 || p.UID == user.UID || p.Name != "postgres" {
+		t.Errorf("%s of account %d, %v", p, p.UID, err)
+	}
+	listeners, err := hostops.Listeners(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range listeners {
+		if l.Addr == c.Published && l.UID != user.UID {
+			t.Errorf("%+v", l)
+		}
+	}
+}
+
 func TestASettingOfAContainerIsWhatTheServerHas(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, e *enginetest.Engine) {
