@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -58,6 +59,11 @@ func run(ctx, clean context.Context, cmd Command, o RunOptions) (Result, error) 
 	if table, err := hostops.Snapshot(clean); err == nil {
 		launchers = launchersOf(table, os.Getpid())
 	}
+	guard, err := startWatcher(o.Grace)
+	if err == nil {
+		defer guard.dismiss()
+		cmd.Env = append(slices.Clone(cmd.Env), guard.mark)
+	}
 	mine := newFamily(clean, os.Getpid())
 	// Orphans come to us should the supervisor be killed.
 	defer hostops.Subreap()()
@@ -66,7 +72,7 @@ func run(ctx, clean context.Context, cmd Command, o RunOptions) (Result, error) 
 		signal.Notify(signals, listen...)
 		defer signal.Stop(signals)
 	}
-	s, err := startSupervisor(cmd, o)
+	s, err := startSupervisor(cmd, o, guard)
 	if err != nil {
 		return Result{ExitCode: 1}, err
 	}
@@ -136,6 +142,7 @@ type order struct {
 	Dir       string
 	Grace     time.Duration
 	Ignore    []syscall.Signal
+	Watched   bool // descriptor 5 is the watcher's pipe
 }
 
 // event is what it tells us: started, not started, or done.
@@ -156,7 +163,7 @@ type supervisor struct {
 	events  chan event // what came through report; closed with it
 }
 
-func startSupervisor(cmd Command, o RunOptions) (*supervisor, error) {
+func startSupervisor(cmd Command, o RunOptions, guard *watcher) (*supervisor, error) {
 	theirControl, control, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("make a pipe to the supervisor: %w", err)
@@ -183,6 +190,9 @@ func startSupervisor(cmd Command, o RunOptions) (*supervisor, error) {
 		}
 	}
 	s.cmd.ExtraFiles = []*os.File{theirControl, theirReport}
+	if guard != nil {
+		s.cmd.ExtraFiles = append(s.cmd.ExtraFiles, guard.life)
+	}
 	if err := s.cmd.Start(); err != nil {
 		s.close()
 		return nil, fmt.Errorf("start the supervisor of %s: %w: %w", cmd.Line, ErrNotStarted, err)
@@ -201,7 +211,7 @@ func startSupervisor(cmd Command, o RunOptions) (*supervisor, error) {
 		}
 	}()
 	// An error here means that it is dead, which the other pipe tells too.
-	_ = json.NewEncoder(control).Encode(order{Args: cmd.Args, Env: cmd.Env, Dir: cmd.Dir, Grace: o.Grace, Ignore: ignored})
+	_ = json.NewEncoder(control).Encode(order{Args: cmd.Args, Env: cmd.Env, Dir: cmd.Dir, Grace: o.Grace, Ignore: ignored, Watched: guard != nil})
 	return s, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,14 +26,37 @@ func TestNothingOfAStubbornTreeIsLeftWhateverEndsIt(t *testing.T) {
 		grace string // "": the default
 		act   func(t *testing.T, s *scene)
 	}{
-		"INT to the group":    {act: func(t *testing.T, s *scene) { kill(t, -s.top.Process.Pid, syscall.SIGINT) }},
-		"INT to main alone":   {grace: "400ms", act: func(t *testing.T, s *scene) { kill(t, s.main, syscall.SIGINT) }},
-		"TERM to main":        {act: func(t *testing.T, s *scene) { kill(t, s.main, syscall.SIGTERM) }},
-		"TERM to the group":   {grace: "400ms", act: func(t *testing.T, s *scene) { kill(t, -s.top.Process.Pid, syscall.SIGTERM) }},
-		"HUP to main":         {grace: "400ms", act: func(t *testing.T, s *scene) { kill(t, s.main, syscall.SIGHUP) }},
-		"HUP to the group":    {grace: "400ms", act: func(t *testing.T, s *scene) { kill(t, -s.top.Process.Pid, syscall.SIGHUP) }},
-		"KILL to main":        {act: func(t *testing.T, s *scene) { kill(t, s.main, syscall.SIGKILL) }},
-		"KILL to supervisor":  {grace: "400ms", act: func(t *testing.T, s *scene) { kill(t, s.supervisor(t), syscall.SIGKILL) }},
+		"INT to the group":   {act: func(t *testing.T, s *scene) { kill(t, -s.top.Process.Pid, syscall.SIGINT) }},
+		"INT to main alone":  {grace: "400ms", act: func(t *testing.T, s *scene) { kill(t, s.main, syscall.SIGINT) }},
+		"TERM to main":       {act: func(t *testing.T, s *scene) { kill(t, s.main, syscall.SIGTERM) }},
+		"TERM to the group":  {grace: "400ms", act: func(t *testing.T, s *scene) { kill(t, -s.top.Process.Pid, syscall.SIGTERM) }},
+		"HUP to main":        {grace: "400ms", act: func(t *testing.T, s *scene) { kill(t, s.main, syscall.SIGHUP) }},
+		"HUP to the group":   {grace: "400ms", act: func(t *testing.T, s *scene) { kill(t, -s.top.Process.Pid, syscall.SIGHUP) }},
+		"KILL to main":       {act: func(t *testing.T, s *scene) { kill(t, s.main, syscall.SIGKILL) }},
+		"KILL to supervisor": {grace: "400ms", act: func(t *testing.T, s *scene) { kill(t, s.supervisor(t), syscall.SIGKILL) }},
+		"KILL to both at once": {act: func(t *testing.T, s *scene) {
+			if runtime.GOOS != "linux" {
+				t.Skip("who belongs to the tree can't be told here when both are gone")
+			}
+			supervisor := s.supervisor(t)
+			kill(t, s.main, syscall.SIGSTOP) // so that neither has time to end the tree
+			kill(t, supervisor, syscall.SIGSTOP)
+			kill(t, s.main, syscall.SIGKILL)
+			kill(t, supervisor, syscall.SIGKILL)
+		}},
+		"KILL to the group": {act: func(t *testing.T, s *scene) {
+			if runtime.GOOS != "linux" {
+				t.Skip("who belongs to the tree can't be told here when both are gone")
+			}
+			supervisor := s.supervisor(t)
+			kill(t, s.main, syscall.SIGSTOP)
+			kill(t, supervisor, syscall.SIGSTOP)
+			for _, p := range s.tree {
+				if p.PID == s.main || p.PID == supervisor || p.PID == s.number("command") {
+					kill(t, p.PID, syscall.SIGKILL)
+				}
+			}
+		}},
 		"KILL to mage":        {above: "mage", act: func(t *testing.T, s *scene) { kill(t, s.top.Process.Pid, syscall.SIGKILL) }},
 		"TERM to mage":        {above: "mage", grace: "400ms", act: func(t *testing.T, s *scene) { kill(t, s.top.Process.Pid, syscall.SIGTERM) }},
 		"KILL to the command": {grace: "400ms", act: func(t *testing.T, s *scene) { kill(t, s.number("command"), syscall.SIGKILL) }},

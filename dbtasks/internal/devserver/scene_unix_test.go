@@ -150,7 +150,7 @@ func (s *scene) number(name string) int {
 func (s *scene) supervisor(t *testing.T) int {
 	t.Helper()
 	for _, p := range s.tree {
-		if p.PPID == s.main {
+		if p.PPID == s.main && p.PGID != p.PID { // the watcher is in a session of its own
 			return p.PID
 		}
 	}

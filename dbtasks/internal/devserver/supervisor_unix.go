@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -34,6 +35,11 @@ func supervise() int {
 	if in.Decode(&o) != nil {
 		return 1 // who started us is dead already
 	}
+	if o.Watched {
+		life := os.NewFile(5, "life")
+		unix.CloseOnExec(5)
+		defer func() { _, _ = life.Write([]byte{1}) }() // the tree is gone
+	}
 	// What is listened to is back at its default in the command; what is
 	// ignored stays ignored there.
 	signals := make(chan os.Signal, 8)
@@ -54,6 +60,8 @@ func supervise() int {
 	cmd := exec.Command(o.Args[0], o.Args[1:]...)
 	cmd.Dir, cmd.Env = o.Dir, o.Env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	runtime.LockOSThread()
+	dieWithParent(cmd)
 	if err := cmd.Start(); err != nil {
 		_ = out.Encode(event{Error: err.Error()})
 		return 127

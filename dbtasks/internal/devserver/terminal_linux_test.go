@@ -96,14 +96,14 @@ func TestTheTerminalsKeysReachTheCommandAndItsSettingsComeBack(t *testing.T) {
 	}
 
 	term.press(t, "\x1a") // Ctrl+Z
-	eventually(t, 5*time.Second, "everything but the shell is stopped", func() bool {
+	eventually(t, 5*time.Second, "everything but the shell and the watcher is stopped", func() bool {
 		stopped := 0
 		for _, p := range s.tree {
 			if now, err := hostops.Find(p.PID); err == nil && now.State == hostops.Stopped {
 				stopped++
 			}
 		}
-		return stopped == len(s.tree)-1
+		return stopped == len(s.tree)-2
 	})
 	kill(t, job, syscall.SIGCONT) // fg
 	term.press(t, "x")

@@ -8,18 +8,20 @@ import (
 	"sync"
 
 	"github.com/evanw/esbuild/pkg/api"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/crash"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 )
 
 // onEveryCore calls f for each of list, until the context ends.
 func onEveryCore[T any](ctx context.Context, list []T, f func(T)) {
 	next := make(chan T)
+	var carried crash.Carried // a parser's panic is the target's, whose exit code says that it is not done
 	var wg sync.WaitGroup
 	for range max(2, runtime.GOMAXPROCS(0)) {
 		wg.Go(func() {
 			for one := range next {
 				if ctx.Err() == nil {
-					f(one)
+					carried.Do(func() { f(one) })
 				}
 			}
 		})
@@ -29,6 +31,7 @@ func onEveryCore[T any](ctx context.Context, list []T, f func(T)) {
 	}
 	close(next)
 	wg.Wait()
+	carried.Rethrow()
 }
 
 // load reads the files, and parses none but the tools' settings. What is no

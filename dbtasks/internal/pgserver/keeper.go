@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -60,6 +61,7 @@ type keeper struct {
 }
 
 func keep(in io.Reader, out io.Writer) int {
+	runtime.LockOSThread() // see endWithParent
 	outliveReader()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()

@@ -92,6 +92,7 @@ func (k *keeper) startServer(ctx context.Context) (port, pid int, err error) {
 	cmd := exec.Command(program(k.spec.Bin, "postgres"), "-D", k.dataDir())
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = k.as.attr()
+	endWithParent(cmd.SysProcAttr)
 	cmd.Dir = k.dir
 	cmd.Env = serverEnviron()
 	if err := cmd.Start(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -90,6 +91,36 @@ func TestNothingIsLeftWhateverSignalEndsTheWholeGroupOfTheStarter(t *testing.T) 
 			}
 		})
 	}
+}
+
+func TestTheServerEndsWhenStarterAndKeeperAreKilledAtOnce(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("no other kernel tells a child of its parent's death")
+	}
+	ownTemp(t)
+	cmd, lines := starter(t)
+	if !lines.Scan() {
+		t.Fatal("the starter said nothing")
+	}
+	var pid, port int
+	var dir string
+	if _, err := fmt.Sscan(lines.Text(), &pid, &port, &dir); err != nil {
+		t.Fatalf("the starter said %q", lines.Text())
+	}
+	server, err := process.NewProcess(int32(pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeper, err := server.Ppid()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} { // neither has time to do the other's work
+		if err := errors.Join(syscall.Kill(cmd.Process.Pid, sig), syscall.Kill(int(keeper), sig)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pgtest.Eventually(t, 10*time.Second, "the server is gone", func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) })
 }
 
 func TestNothingIsLeftOfAStartThatWasKilled(t *testing.T) {
