@@ -63,6 +63,7 @@ type openOptions struct {
 	harm   bool             // the caller ends sessions: the server must be permitted
 	signal bool             // the caller may free a slot by a signal (rung 3)
 	dry    bool             // plan only: no signal is sent
+	force  bool             // a slot may be freed that another project's running process holds
 	looked *machine.Looking // a look that was begun beside the login; nil: none was
 }
 
@@ -158,7 +159,7 @@ func openWithoutSlot(ctx context.Context, deps *Deps, o openOptions, refused err
 		return a, nil
 	}
 	if o.signal && cause != pgops.CausePoolerLimit && sc.srv.Local {
-		a, why, err := bySignal(ctx, deps, doors, cause, o.dry)
+		a, why, err := bySignal(ctx, deps, doors, cause, o)
 		if a != nil || err != nil {
 			return a, err
 		}
@@ -169,15 +170,15 @@ func openWithoutSlot(ctx context.Context, deps *Deps, o openOptions, refused err
 
 // bySignal climbs the third rung, or, in a dry run, only says what it would
 // do: that is the *dryPlan. Where it can't, why says so.
-func bySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, dry bool) (a *access, why string, err error) {
-	if dry {
-		list, why := doors.sc.idleBackends(deps, cause)
+func bySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, o openOptions) (a *access, why string, err error) {
+	if o.dry {
+		list, why := doors.sc.idleBackends(deps, cause, o.force)
 		if why == "" {
 			err = &dryPlan{doors.sc, list}
 		}
 		return nil, "SIGTERM to an idle backend: " + why, err
 	}
-	if a, why = openBySignal(ctx, deps, doors, cause); a != nil {
+	if a, why = openBySignal(ctx, deps, doors, cause, o.force); a != nil {
 		deps.progress("got in %s", a.route.Words())
 	}
 	return a, why, nil

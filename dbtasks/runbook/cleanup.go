@@ -37,7 +37,7 @@ const (
 
 // CleanupReport is what one cleanup found and did.
 type CleanupReport struct {
-	OK        bool            `json:"ok"` // everything that was to end is gone
+	OK        bool            `json:"ok"` // everything that was to end is gone, and a slot is free
 	Dry       bool            `json:"dry"`
 	Force     bool            `json:"force"`
 	Target    Target          `json:"target"`
@@ -52,6 +52,7 @@ type CleanupReport struct {
 	LeftOver  []pgops.Session `json:"left_over"` // signalled, and still there after 5 s
 	CameBack  []pgops.Session `json:"came_back"` // opened since
 	Holders   []Source        `json:"holders"`   // who held the sessions of Plan, before anything was ended
+	InUseBy   []Source        `json:"in_use_by"` // who holds those that were spared because they are in use
 	BackBy    []Source        `json:"came_back_by"`
 	Slots     pgops.Slots     `json:"slots"`
 	Usable    int             `json:"usable"`
@@ -74,7 +75,7 @@ func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, 
 	}
 	began := time.Now()
 	looked := machine.Begin(ctx)
-	a, err := open(ctx, deps, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry, looked: looked})
+	a, err := open(ctx, deps, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry, looked: looked, force: o.Force})
 	var plan *dryPlan
 	if errors.As(err, &plan) {
 		return planned(deps, plan, o), nil
@@ -105,7 +106,7 @@ func planned(deps *Deps, plan *dryPlan, o CleanupOptions) CleanupReport {
 func newCleanupReport(target Target, route Route, o CleanupOptions) CleanupReport {
 	return CleanupReport{Dry: o.Dry, Force: o.Force, Target: target, Route: route,
 		Plan: []pgops.Session{}, Spared: []pgops.Judged{}, Refused: []pgops.Judged{}, LeftOver: []pgops.Session{}, CameBack: []pgops.Session{},
-		Holders: []Source{}, BackBy: []Source{}}
+		Holders: []Source{}, InUseBy: []Source{}, BackBy: []Source{}}
 }
 
 // cleanupTimeout bounds a cleanup of which the server freezes half-way.
@@ -139,7 +140,9 @@ func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, looke
 	if err != nil {
 		return r, r.cutShort(ctx, deps, o, err)
 	}
-	r.OK = len(r.LeftOver) == 0 && len(r.Refused) == 0
+	// A cleanup is there to free slots: where none is free it is not done. A dry
+	// run only looks.
+	r.OK = len(r.LeftOver) == 0 && len(r.Refused) == 0 && (o.Dry || r.Free > 0)
 	r.ElapsedMS = time.Since(began).Milliseconds()
 	r.Next = r.next(deps)
 	return r, nil
@@ -156,8 +159,10 @@ func (r *CleanupReport) next(deps *Deps) string {
 		return "set DBTASKS_ADMIN_URL in .env to a superuser's URL, then: " + deps.Command("db:cleanup")
 	case slices.ContainsFunc(r.BackBy, func(s Source) bool { return !s.Pooler }):
 		return deps.Command("dev:stop")
-	case r.Free == 0:
+	case r.Free == 0 && !r.Force:
 		return deps.Command("db:cleanup -force")
+	case r.Free == 0:
+		return deps.Command("db:who")
 	}
 	return ""
 }
@@ -199,17 +204,22 @@ func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, e
 			return r, err
 		}
 	}
-	end.Pooled = sc.inUse(all, clients)
+	end.Pooled, end.Others = sc.inUse(all, clients), sc.heldBy(clients, machine.Another)
 	spared := end.Spare
 	if !o.Force {
-		spared = append(slices.Clone(spared), end.Pooled...)
+		spared = slices.Concat(spared, end.Pooled, end.Others)
 	}
+	var inUse []pgops.Session
 	for _, j := range dry.Judged {
-		if j.Verdict == pgops.VerdictEnd && !slices.Contains(spared, j.PID) && (end.OnlyRole == "" || j.Role == end.OnlyRole) {
+		left := slices.Contains(spared, j.PID)
+		switch {
+		case j.Verdict == pgops.VerdictEnd && !left && (end.OnlyRole == "" || j.Role == end.OnlyRole):
 			chosen = append(chosen, j.Session)
+		case j.Verdict == pgops.VerdictEnd && left, j.Verdict.InUse():
+			inUse = append(inUse, j.Session)
 		}
 	}
-	r.Holders = sources(sc, chosen, clients)
+	r.Holders, r.InUseBy = sources(sc, chosen, clients), sources(sc, inUse, clients)
 	r.note(a, sc.bouncer)
 	return r, nil
 }

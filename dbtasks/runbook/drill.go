@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -153,6 +154,7 @@ func leakUntilFull(ctx context.Context, drill *Deps, server *pgserver.Disposable
 		return nil, err
 	}
 	cmd := reexec.Command(ctx, leakRole)
+	cmd.Dir = string(filepath.Separator) // no project's: a cleanup spares what another project holds
 	cmd.Env = append(cmd.Environ(), "DATABASE_URL="+url.Raw())
 	if runtime.GOOS != "windows" {
 		cmd.Env = append(cmd.Env, "DBTASKS_ADMIN_URL="+server.URL(server.Superuser, server.SuperuserPassword, "postgres"))

@@ -93,7 +93,7 @@ func (r *recovery) stop(ctx context.Context, s *Step) error {
 // restart gets in, or restarts the server so that somebody can.
 func (r *recovery) restart(ctx context.Context, s *Step) error {
 	if r.o.Restart == RestartAuto {
-		a, err := open(ctx, r.deps, openOptions{caller: "dev:recover", remote: r.o.Remote, harm: true, signal: true})
+		a, err := open(ctx, r.deps, openOptions{caller: "dev:recover", remote: r.o.Remote, harm: true, signal: true, force: true})
 		if err == nil {
 			r.entry = a
 			s.Status, s.Result = StepSkipped, "not needed: got in "+a.route.Words()
@@ -143,7 +143,7 @@ func (r *recovery) cleanup(ctx context.Context, s *Step) error {
 	a := r.entry
 	if a == nil {
 		var err error
-		if a, err = open(ctx, r.deps, openOptions{caller: "dev:recover", remote: r.o.Remote, harm: true, signal: true}); err != nil {
+		if a, err = open(ctx, r.deps, openOptions{caller: "dev:recover", remote: r.o.Remote, harm: true, signal: true, force: true}); err != nil {
 			return err
 		}
 		r.entry = a

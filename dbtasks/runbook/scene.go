@@ -75,12 +75,16 @@ func (sc scene) holders(sessions []pgops.Session) map[int]server.Client {
 }
 
 // heldBy are the backends whose clients are running processes of this project
-// (machine.Ours), or of another (machine.Another).
+// (machine.Ours), or of another (machine.Another). Who called this tool, and
+// itself, work for nobody else.
 func (sc scene) heldBy(clients map[int]server.Client, whose machine.Owner) []int {
 	var backends []int
 	for backend, client := range clients {
 		if slices.ContainsFunc(client.PIDs, func(pid int) bool {
 			p := sc.Process(pid)
+			if whose == machine.Another && sc.Table.IsSelfOrAncestor(pid) {
+				return false
+			}
 			return p.State == hostops.Running && sc.Whose(p, sc.root) == whose
 		}) {
 			backends = append(backends, backend)

@@ -17,8 +17,9 @@ const signalTimeout = 5 * time.Second
 
 // idleBackends finds, without a login, the idle backends of the URL's database
 // among the children of this server's process, oldest first. Where it can't, it
-// says why.
-func (sc scene) idleBackends(deps *Deps, cause pgops.Cause) (list []server.Backend, why string) {
+// says why. What another project's running process holds is in use, and left out
+// unless force says otherwise.
+func (sc scene) idleBackends(deps *Deps, cause pgops.Cause, force bool) (list []server.Backend, why string) {
 	srv := sc.srv
 	switch {
 	case srv.Postmaster.PID == 0:
@@ -39,9 +40,20 @@ func (sc scene) idleBackends(deps *Deps, cause pgops.Cause) (list []server.Backe
 		}
 		list = append(list, b)
 	}
+	idle := len(list)
+	if idle > 0 && !force {
+		sessions := make([]pgops.Session, idle)
+		for i, b := range list {
+			sessions[i] = b.Session(url.User, url.Database)
+		}
+		others := sc.heldBy(sc.holders(sessions), machine.Another)
+		list = slices.DeleteFunc(list, func(b server.Backend) bool { return slices.Contains(others, b.Session(url.User, url.Database).PID) })
+	}
 	switch {
 	case len(list) > 0:
 		return list, ""
+	case idle > 0:
+		return nil, fmt.Sprintf("the %d idle backends of database %q are held by other projects' running processes (-force ends them)", idle, url.Database)
 	case told == 0:
 		return nil, "the server's process titles tell no state (update_process_title=off?)"
 	}
@@ -55,7 +67,7 @@ func (sc scene) idleBackends(deps *Deps, cause pgops.Cause) (list []server.Backe
 // superuser_reserved_connections (3 unless set) beside its own; then twice as
 // many, while the login is still refused. Each backend is looked at again right
 // before its signal.
-func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause) (*access, string) {
+func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, force bool) (*access, string) {
 	ctx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()
 	if doors.sc.srv.Container != nil && !doors.sc.srv.MaySignal() {
@@ -63,7 +75,7 @@ func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.
 	}
 	signalled := 0
 	for n := 1; ctx.Err() == nil; n = max(3, 2*n) {
-		list, why := doors.sc.idleBackends(deps, cause)
+		list, why := doors.sc.idleBackends(deps, cause, force)
 		if why != "" {
 			// Another cleanup may have freed what this one wanted to.
 			if a := seize(ctx, deps, doors); a != nil {

@@ -18,6 +18,7 @@ type EndOptions struct {
 	OnlyRole string        // only sessions of this role; empty: of any role
 	Spare    []int         // backends to leave alone, by pid
 	Pooled   []int         // backends that a pooler holds for its clients, by pid: left alone unless Force
+	Others   []int         // backends that another project's running process holds, by pid: left alone unless Force
 	Only     []SessionID   // nothing but these; nil: no such restriction
 	// Impostors have the tool's application_name and are no runs of it: anybody
 	// may choose a name. Others of that name are left alone.
@@ -45,6 +46,10 @@ const (
 	VerdictOtherRole Verdict = "another role"
 	VerdictSpared    Verdict = "used by this project"
 	VerdictPooled    Verdict = "held by a connection pooler for its clients"
+	VerdictOthers    Verdict = "held by a running process of another project"
+	VerdictListens   Verdict = "listens for notifications (LISTEN)"
+	VerdictLocks     Verdict = "holds an advisory lock"
+	VerdictTemporary Verdict = "has temporary tables"
 	VerdictRefused   Verdict = "not permitted" // this role may not end that role's sessions
 )
 
@@ -54,6 +59,56 @@ type Judged struct {
 	Verdict   Verdict `json:"verdict"`
 	Signalled bool    `json:"-"` // pg_terminate_backend answered true; the session may still be there
 }
+
+// InUse tells a session that is idle and in use all the same: what would be
+// lost with it is the user's.
+func (v Verdict) InUse() bool {
+	switch v {
+	case VerdictInTx, VerdictPooled, VerdictOthers, VerdictListens, VerdictLocks, VerdictTemporary:
+		return true
+	}
+	return false
+}
+
+// idleInUse are the parts of endSQL that tell what an idle session holds.
+//
+// A LISTEN is known by the session's last statement alone: the server tells
+// others nothing of it.
+//
+// The temporary schema of a session is pg_temp_N, N being its number among the
+// backends. From PostgreSQL 16 on pg_stat_get_backend_idset tells these numbers.
+// Before, the rows of pg_stat_get_activity stand in their order, and only our own
+// is known, from the lock that our statement holds on its own transaction:
+// numbers are given out from below, so the one at place n has a number of at
+// least n, and no more above n than we have where it stands before us, no fewer
+// behind us. Where that leaves several, all of them are spared. The catalog is
+// that of the database which asks.
+const idleInUse = `
+ranked AS MATERIALIZED (
+	SELECT r.pid, r.ordinality AS place FROM pg_catalog.pg_stat_get_activity(NULL) WITH ORDINALITY r
+), own AS MATERIALIZED (
+	SELECT r.place, pg_catalog.split_part(l.virtualtransaction, '/', 1)::bigint AS number
+	FROM ranked r JOIN pg_catalog.pg_lock_status() l ON l.pid OPERATOR(pg_catalog.=) r.pid
+	WHERE r.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() LIMIT 1
+), schemas AS MATERIALIZED (
+	SELECT DISTINCT pg_catalog.substr(n.nspname::pg_catalog.text, 9)::bigint AS number
+	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+	WHERE c.relpersistence OPERATOR(pg_catalog.=) 't'::"char" AND n.nspname::pg_catalog.text OPERATOR(pg_catalog.~) '^pg_temp_[0-9]+$'
+), temporary AS MATERIALIZED (
+	SELECT pg_catalog.pg_stat_get_backend_pid(b.number) AS pid
+	FROM pg_catalog.pg_stat_get_backend_idset() b(number) JOIN schemas s ON s.number OPERATOR(pg_catalog.=) b.number::bigint
+	WHERE pg_catalog.current_setting('server_version_num')::int OPERATOR(pg_catalog.>=) 160000
+	UNION ALL
+	SELECT r.pid FROM ranked r, own o, schemas s
+	WHERE pg_catalog.current_setting('server_version_num')::int OPERATOR(pg_catalog.<) 160000
+		AND r.place OPERATOR(pg_catalog.<=) s.number
+		AND CASE WHEN r.place OPERATOR(pg_catalog.<) o.place
+			THEN (s.number OPERATOR(pg_catalog.-) r.place) OPERATOR(pg_catalog.<=) (o.number OPERATOR(pg_catalog.-) o.place)
+			ELSE (s.number OPERATOR(pg_catalog.-) r.place) OPERATOR(pg_catalog.>=) (o.number OPERATOR(pg_catalog.-) o.place) END
+), advisory AS MATERIALIZED (
+	SELECT l.pid FROM pg_catalog.pg_lock_status() l
+	WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory' AND l.granted
+)`
 
 // endSQL plans and ends in one statement: the states that decide are those of
 // the snapshot that the very statement takes, so nothing changes between a
@@ -65,9 +120,9 @@ type Judged struct {
 // $1 database, $2 force, $3 idle in ms, $4 dry, $5 only role or empty,
 // $6 pids to spare, $7/$8 pids and starts that alone may be ended, or NULL,
 // $9 pids of a pooler, $10/$11 pids and starts of sessions that only have the
-// tool's name.
+// tool's name, $12 pids that another project holds.
 const endSQL = `
-WITH seen AS MATERIALIZED (
+WITH ` + idleInUse + `, seen AS MATERIALIZED (
 	SELECT a.*, a.backend_type IS NULL AS hidden,
 		extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) coalesce(a.state_change, a.backend_start)) OPERATOR(pg_catalog.*) 1000::numeric AS age_ms,
 		pg_catalog.current_setting('is_superuser')::boolean OR (NOT coalesce(r.rolsuper, false) AND (
@@ -90,6 +145,10 @@ WITH seen AS MATERIALIZED (
 		WHEN NOT $2::boolean AND coalesce(a.state, 'disabled') OPERATOR(pg_catalog.=) 'disabled' THEN 'state hidden from this role'
 		WHEN NOT $2::boolean AND a.state OPERATOR(pg_catalog.~~) 'idle in transaction%' THEN 'idle in transaction'
 		WHEN NOT $2::boolean AND a.state OPERATOR(pg_catalog.<>) 'idle' THEN 'active'
+		WHEN NOT $2::boolean AND a.pid OPERATOR(pg_catalog.=) ANY ($12::int[]) THEN '` + string(VerdictOthers) + `'
+		WHEN NOT $2::boolean AND a.query OPERATOR(pg_catalog.~*) '(^|;|\*/|\n)\s*listen\s+["[:alpha:]_]' THEN '` + string(VerdictListens) + `'
+		WHEN NOT $2::boolean AND a.pid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT l.pid FROM advisory l)) THEN '` + string(VerdictLocks) + `'
+		WHEN NOT $2::boolean AND a.pid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.pid FROM temporary t)) THEN '` + string(VerdictTemporary) + `'
 		WHEN $3::bigint OPERATOR(pg_catalog.>) 0::bigint AND coalesce(a.age_ms, 0) OPERATOR(pg_catalog.<) $3::bigint::numeric THEN 'not idle long enough'
 		WHEN NOT a.permitted THEN 'not permitted'
 		ELSE 'end' END AS verdict
@@ -124,7 +183,7 @@ func End(ctx context.Context, conn *pgx.Conn, o EndOptions) (EndResult, error) {
 	}
 	impostorPIDs, impostorStarts := columns(o.Impostors)
 	rows, err := conn.Query(ctx, endSQL, execMode(conn),
-		o.Database, o.Force, o.Idle.Milliseconds(), o.Dry, o.OnlyRole, int4s(o.Spare), onlyPIDs, onlyStarts, int4s(o.Pooled), impostorPIDs, impostorStarts)
+		o.Database, o.Force, o.Idle.Milliseconds(), o.Dry, o.OnlyRole, int4s(o.Spare), onlyPIDs, onlyStarts, int4s(o.Pooled), impostorPIDs, impostorStarts, int4s(o.Others))
 	if err != nil {
 		return res, fmt.Errorf("end sessions: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync"
@@ -40,7 +41,7 @@ type Leak struct {
 type LeakOptions struct {
 	URL         string // whose sessions; may have an application_name
 	Sessions    int    // how many
-	Dir         string // its working directory; "": this process' own
+	Dir         string // its working directory; "": one that is no project's, for a cleanup spares another project's
 	Transaction bool   // each idle in a transaction, not idle
 }
 
@@ -77,7 +78,9 @@ func StartLeak(t testing.TB, o LeakOptions) *Leak {
 func LeakCommand(o LeakOptions) *exec.Cmd {
 	cmd := reexec.Command(context.Background(), leakRole, strconv.Itoa(o.Sessions), strconv.FormatBool(o.Transaction))
 	cmd.Env = append(cmd.Env, leakURL+"="+o.URL)
-	cmd.Dir = o.Dir
+	if cmd.Dir = o.Dir; cmd.Dir == "" {
+		cmd.Dir = string(filepath.Separator)
+	}
 	return cmd
 }
 

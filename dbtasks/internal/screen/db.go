@@ -55,6 +55,9 @@ func (p *Printer) Cleanup(r runbook.CleanupReport) {
 		}
 	}
 	p.judged("spared", r.Spared)
+	for _, s := range r.InUseBy {
+		p.line("  in use by: %s: %d", s.Name(), s.Count)
+	}
 	p.judged("refused", r.Refused)
 	p.sessions("left over", r.LeftOver)
 	p.sessions("came back", r.CameBack)
@@ -79,6 +82,8 @@ func CleanupOutcome(r runbook.CleanupReport) (ok bool, text string) {
 	switch {
 	case r.Dry:
 		return true, fmt.Sprintf("Would end %s of database %q at %s; nothing was touched.", plural(len(r.Plan), kind), r.Target.Database, r.Target.At())
+	case !r.OK && len(r.LeftOver)+len(r.Refused) == 0:
+		return false, fmt.Sprintf("Ended %s of database %q, and no slot is free: %d of %d usable slots are taken.", plural(r.Ended+r.Freed, kind), r.Target.Database, r.Slots.Used, r.Usable)
 	case !r.OK:
 		return false, fmt.Sprintf("Ended %d of %s of database %q: %d left over, %d refused; %d of %d usable slots are free.",
 			r.Ended, plural(len(r.Plan)+len(r.Refused), kind), r.Target.Database, len(r.LeftOver), len(r.Refused), r.Free, r.Usable)
