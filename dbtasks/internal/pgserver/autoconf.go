@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
 )
 
 // autoConfName is the file that ALTER SYSTEM writes.
@@ -20,7 +21,7 @@ const autoConfName = "postgresql.auto.conf"
 type AutoConf struct {
 	Path string // inside the container where Container is set
 
-	container *Container
+	container *engine.Container
 	archive   []byte // the container's file with its owner and mode, as tar
 	text      []byte
 	owner     account
@@ -59,31 +60,47 @@ func ReadAutoConf(s Subject, dataDir string) (*AutoConf, error) {
 	return &AutoConf{Path: file, text: text, owner: owner}, nil
 }
 
-// readInContainer takes the file out as a tar stream, which keeps its owner
-// and mode and works on a container that is stopped as well.
-func readInContainer(c *Container, file string) (*AutoConf, error) {
+// readInContainer takes the file out as a tar stream, which works on a
+// container that is stopped as well. The owner is asked for inside: Podman
+// writes root into the stream, whoever it is.
+func readInContainer(c *engine.Container, file string) (*AutoConf, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, c.Engine, "cp", c.ID+":"+file, "-")
-	cmd.WaitDelay = askTimeout
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return nil, fmt.Errorf("read %s in %s: %s", file, c, lastLines(string(exit.Stderr), 1))
+	var stream bytes.Buffer
+	if err := c.CopyFrom(ctx, file, &stream); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s in %s: %w", file, c, err)
-	}
-	archive := tar.NewReader(bytes.NewReader(out))
+	archive := tar.NewReader(&stream)
 	header, err := archive.Next()
+	if err == nil && header.Typeflag != tar.TypeReg {
+		err = errors.New("it is not a file")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s in %s: %w", file, c, err)
 	}
 	text, err := io.ReadAll(archive)
-	if err != nil || header.Typeflag != tar.TypeReg {
-		return nil, fmt.Errorf("read %s in %s: it is not a file", file, c)
+	if err != nil {
+		return nil, fmt.Errorf("read %s in %s: %w", file, c, err)
 	}
-	return &AutoConf{Path: file, container: c, archive: out, text: text}, nil
+	owner, err := c.Exec(ctx, engine.ExecOptions{Args: []string{"stat", "-c", "%u %g", file}})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := fmt.Sscan(owner, &header.Uid, &header.Gid); err != nil {
+		return nil, fmt.Errorf("ask who owns %s in %s: %q", file, c, owner)
+	}
+	header.Uname, header.Gname, header.PAXRecords, header.Format = "", "", nil, tar.FormatUnknown
+	stream.Reset()
+	out := tar.NewWriter(&stream)
+	if err := out.WriteHeader(header); err == nil {
+		if _, err = out.Write(text); err == nil {
+			err = out.Close()
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keep %s of %s: %w", file, c, err)
+	}
+	return &AutoConf{Path: file, container: c, archive: stream.Bytes(), text: text}, nil
 }
 
 // Restore puts the file back as it was, as the owner's, all of it or nothing.
@@ -99,12 +116,7 @@ func (a *AutoConf) restore() error {
 	if a.container != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, a.container.Engine, "cp", "-a", "-", a.container.ID+":"+path.Dir(a.Path))
-		cmd.Stdin, cmd.WaitDelay = bytes.NewReader(a.archive), askTimeout
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%w: %s", err, lastLines(string(out), 1))
-		}
-		return nil
+		return a.container.CopyTo(ctx, path.Dir(a.Path), bytes.NewReader(a.archive))
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(a.Path), "dbtasks-auto-")
 	if err != nil {

@@ -21,12 +21,6 @@ var (
 	// ErrNoRestart: no way is known to restart this server from here.
 	ErrNoRestart = errors.New("no way is known to restart this PostgreSQL")
 
-	// ErrNoContainer: no container can be told to be the one behind a port.
-	ErrNoContainer = errors.New("the container behind the port can't be told")
-
-	// ErrNoIdle: no idle session was found to end.
-	ErrNoIdle = errors.New("no idle session was found")
-
 	// ErrRestartFailed: the restart was begun and did not succeed.
 	ErrRestartFailed = errors.New("restart failed")
 

@@ -38,10 +38,8 @@ func (s Subject) MemoryLimit() int64 {
 			}
 		}
 	}
-	if c := s.Container; c != nil {
-		if text, err := ask(c.Engine, "inspect", "-f", "{{.HostConfig.Memory}}", c.ID); err == nil {
-			lower(text)
-		}
+	if s.Container != nil {
+		lower(strconv.FormatInt(s.Container.MemoryLimit, 10))
 	}
 	return least
 }

@@ -1,9 +1,11 @@
 package pgserver
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -86,8 +88,12 @@ func (r Restart) lastFatal(since logMark) string {
 		if !since.at.IsZero() && c.Argv[0] == "journalctl" {
 			c.Argv = append(append([]string{}, c.Argv...), "--since", "@"+strconv.FormatInt(since.at.Unix(), 10))
 		}
-		text, _ := c.output()
-		last = fatalIn(text)
+		ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
+		cmd.Dir, cmd.Env, cmd.SysProcAttr, cmd.WaitDelay = c.Dir, c.Env, c.account.attr(), askTimeout
+		text, _ := cmd.CombinedOutput() // an engine shows what a server said on its standard error there
+		last = fatalIn(string(text))
 	}
 	return last
 }

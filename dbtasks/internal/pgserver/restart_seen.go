@@ -44,6 +44,7 @@ type view struct {
 	same  bool // it is the old one
 	ready bool // it says that it takes logins, or does not say
 	pid   int  // of the new one; 0: not known
+	vague bool // only what runs it says so: the server may end in a moment
 }
 
 func (v view) down() bool { return v.known && !v.up }
@@ -67,11 +68,15 @@ func (r Restart) look() view {
 	if r.keeper.known() {
 		if one, err := r.keeper.now(); err == nil {
 			same := r.keeper.started != "" && one.started == r.keeper.started && one.pid != 0
-			return view{known: true, up: one.pid != 0, ready: true, same: same, pid: max(one.pid, 0)}
+			return view{known: true, up: one.pid != 0, ready: true, vague: true, same: same, pid: max(one.pid, 0)}
 		}
 	}
 	return view{}
 }
+
+// steadyTime is how long a server has to run that only its keeper can see: one
+// whose settings are wrong is running, too, until it has read them.
+const steadyTime = 700 * time.Millisecond
 
 // await looks until there is a new server that says it is ready, for patience,
 // and longer while one is on its way up. Where nothing can be seen, once.
@@ -79,11 +84,15 @@ func (r Restart) await(ctx context.Context, patience time.Duration) view {
 	began := time.Now()
 	poll := time.NewTicker(lookEvery)
 	defer poll.Stop()
+	steady, since := 0, began
 	for {
 		v := r.look()
 		waited := time.Since(began)
+		if !v.up || v.same || v.pid != steady {
+			steady, since = v.pid, time.Now()
+		}
 		switch {
-		case v.up && !v.same && v.ready, !v.known && r.Subject.PID == 0 && !r.keeper.known():
+		case v.up && !v.same && v.ready && (!v.vague || time.Since(since) > steadyTime), !v.known && r.Subject.PID == 0 && !r.keeper.known():
 			return v
 		case v.up && !v.same && waited < startingTime:
 		case waited > patience:

@@ -9,7 +9,7 @@ import (
 // file of its container, the unit file and its drop-ins. "": not known.
 func (r Restart) StartedFrom() string {
 	if c := r.Subject.Container; c != nil {
-		return strings.ReplaceAll(c.Compose, ",", ", ")
+		return strings.Join(c.Files, ", ")
 	}
 	if r.Way != WaySystemd {
 		return ""

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shirou/gopsutil/v4/process"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 )
 
@@ -32,7 +33,7 @@ type Subject struct {
 	// Files is what its data directory tells; nil: not for this user to read.
 	Files *Postmaster
 	// Container is the container that it runs in; nil: none, or not known.
-	Container *Container
+	Container *engine.Container
 }
 
 // Parent is a process above the server.

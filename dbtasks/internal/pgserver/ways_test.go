@@ -207,23 +207,3 @@ func TestAClusterIsToldByItsSettingsFile(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
-
-func TestAContainerIsTheOneThatPublishesThePort(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("testdata/docker_inspect.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	list, err := publishing(string(text), 55432)
-	if err != nil || len(list) != 1 || list[0].Name != "shop-db-1" || list[0].Port != 5432 || list[0].Service != "db" || list[0].Project != "shop" {
-		t.Errorf("%+v, %v", list, err)
-	}
-	for _, port := range []int{5432, 9187} { // inside only
-		if list, err := publishing(string(text), port); err != nil || len(list) != 0 {
-			t.Errorf("%d: %+v, %v", port, list, err)
-		}
-	}
-	if _, err := publishing("Cannot connect to the Docker daemon", 1); err == nil {
-		t.Error("what is no JSON is taken")
-	}
-}
