@@ -11,5 +11,6 @@ import (
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
 	systemdtest.Stop()
+	removeSupervisors()
 	os.Exit(code)
 }
