@@ -55,7 +55,7 @@ func Check(ctx context.Context, o Options) (Report, error) {
 	for i := range c.items {
 		c.items[i] = Item{Number: i + 1, Name: names[i]}
 	}
-	if err := c.load(ctx); err != nil {
+	if err := c.load(ctx, began); err != nil {
 		return Report{}, err
 	}
 	for i, item := range []func(*Item){c.oneModule, c.hotReload, c.endings, c.tests, c.vite, c.settings, func(i *Item) { c.secrets(ctx, i) }, c.npmScripts} {
@@ -97,9 +97,9 @@ func (c *check) describe(made *jscode.Client) Client {
 	return d
 }
 
-// load reads the project. The code has 7 s of the 10 that the run may take: git
-// and the server have the rest.
-func (c *check) load(ctx context.Context) error {
+// load reads the project. Files and code have 7 s of the 10 that the run may
+// take: the server and the items have the rest.
+func (c *check) load(ctx context.Context, began time.Time) error {
 	var err error
 	if c.files, c.git, err = listFiles(ctx, c.root); err != nil {
 		return fmt.Errorf("read the project's files: %w", err)
@@ -114,6 +114,7 @@ func (c *check) load(ctx context.Context) error {
 	run := c.packages.runByScripts()
 	c.code, err = jscode.Read(ctx, c.root, c.files, jscode.Options{
 		URLLimit:       limit,
+		Most:           max(time.Second, 7*time.Second-time.Since(began)),
 		PrismaMajor:    c.packages.prismaMajor,
 		PrismaProvider: c.packages.prismaProvider,
 		RunByScript:    func(file string) bool { return run[file] },

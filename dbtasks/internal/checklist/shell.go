@@ -6,8 +6,14 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
+// maxShell is the size in bytes above which a text is no script of people's.
+const maxShell = 64 << 10
+
 // parseShell reads a shell line or file; nil where it is none.
 func parseShell(text string) *syntax.File {
+	if len(text) > maxShell {
+		return nil
+	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
 	if err != nil {
 		return nil

@@ -20,10 +20,17 @@ func (c *check) keptLine(made *jscode.Client) string {
 	if made.OfOwnClass() {
 		call = "the new object"
 	}
-	if slices.Contains([]string{".ts", ".tsx", ".mts", ".cts", ".svelte", ".vue", ".astro"}, path.Ext(made.Module.Path())) {
-		return fmt.Sprintf("const kept = globalThis as typeof globalThis & { %[1]s?: ReturnType<typeof make> }; const make = () => %[2]s; const %[1]s = (kept.%[1]s ??= make());", name, call)
+	declare := "const"
+	if strings.Contains(made.Module.Text(), "export const "+name) {
+		declare = "export const"
 	}
-	return fmt.Sprintf("const %[1]s = (globalThis.%[1]s ??= %[2]s);", name, call)
+	if made.Fate == jscode.PerRequest {
+		declare = "in a module of its own: export const"
+	}
+	if slices.Contains([]string{".ts", ".tsx", ".mts", ".cts", ".svelte", ".vue", ".astro"}, path.Ext(made.Module.Path())) {
+		return fmt.Sprintf("const kept = globalThis as typeof globalThis & { %[1]s?: ReturnType<typeof make> }; const make = () => %[2]s; %[3]s %[1]s = (kept.%[1]s ??= make());", name, call, declare)
+	}
+	return fmt.Sprintf("%[3]s %[1]s = (globalThis.%[1]s ??= %[2]s);", name, call, declare)
 }
 
 // limitLine is the options with a limit.

@@ -135,6 +135,14 @@ func (a *analysis) bind(target ast.Node, value Expr, s *scope) {
 		}
 		b.defs = append(b.defs, def{value, keys})
 	})
+	if pattern, ok := target.(*ast.ObjectPattern); ok { // const { pool = new Pool() } = …
+		for _, p := range pattern.Properties {
+			if short, ok := p.(*ast.PropertyShort); ok && short.Initializer != nil {
+				b := s.lookup(short.Name.Name.String())
+				b.defs = append(b.defs, def{value: Expr{short.Initializer, s}})
+			}
+		}
+	}
 }
 
 func (a *analysis) visit(n ast.Node, s *scope) {

@@ -60,7 +60,7 @@ func (p *Code) upwards(m *Module, through func(*Module) bool) []*Module {
 // included; modules on the way are parsed, a few hundred at most.
 func (p *Code) reaches(m *Module, enter, hit func(*Module) bool) bool {
 	seen, todo := map[*Module]bool{m: true}, []*Module{m}
-	for len(todo) > 0 && len(seen) < 300 {
+	for len(todo) > 0 && len(seen) < 300 && !p.over() {
 		at := todo[0]
 		todo = todo[1:]
 		if hit(at) {
@@ -125,7 +125,7 @@ type InBrowser struct {
 func (p *Code) Bundles(home *Module) []InBrowser {
 	var list []InBrowser
 	for _, m := range p.upwards(home, func(*Module) bool { return true }) {
-		if !goesToBrowser(m) || len(list) > 20 || p.parsed > maxParsed {
+		if !goesToBrowser(m) || len(list) > 20 || p.over() {
 			continue
 		}
 		p.parse(m)

@@ -177,7 +177,17 @@ func (p *Code) connects(d *Driver, s *site) bool {
 			return false
 		}
 	}
-	return isAddress(s.args[0]) || slices.ContainsFunc(found, func(v value) bool { return v.node != nil && isAddress(v.node) })
+	return p.isAddress(Expr{s.args[0], s.scope}, 3) || slices.ContainsFunc(found, func(v value) bool { return v.node != nil && isAddress(v.node) })
+}
+
+// isAddress tells whether e, or what its variable is made of, is the address of
+// a database.
+func (p *Code) isAddress(e Expr, depth int) bool {
+	if isAddress(e.node) {
+		return true
+	}
+	id, ok := e.node.(*ast.Identifier)
+	return ok && depth > 0 && slices.ContainsFunc(e.scope.lookupDefs(id.Name.String()), func(d def) bool { return p.isAddress(d.value, depth-1) })
 }
 
 // isAddress tells by its names whether an expression is the address of a

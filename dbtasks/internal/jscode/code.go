@@ -86,6 +86,14 @@ func Read(ctx context.Context, root string, files []string, o Options) (*Code, e
 	return p, ctx.Err()
 }
 
+// over tells whether the time is up.
+func (p *Code) over() bool {
+	if !p.stopped {
+		p.stopped = p.ctx.Err() != nil || time.Now().After(p.until)
+	}
+	return p.stopped
+}
+
 // Stopped tells whether the bound on time was reached, so that not everything
 // was looked into.
 func (p *Code) Stopped() bool { return p.late || p.stopped }

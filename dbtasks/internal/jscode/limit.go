@@ -60,7 +60,7 @@ func (p *Code) maxOf(args []Expr, ways []string, problem string) Limit {
 	unsure := false
 	for _, arg := range args {
 		found := p.values(arg)
-		if len(found) == 0 && !isAddress(arg.node) {
+		if len(found) == 0 && !p.isAddress(arg, 3) {
 			unsure = true
 		}
 		for _, v := range found {
@@ -68,7 +68,7 @@ func (p *Code) maxOf(args []Expr, ways []string, problem string) Limit {
 			if !isObject && p.functionOf(v) == nil {
 				_, isText := stringOf(v.node)
 				_, isPiece := v.node.(*ast.TemplateLiteral)
-				plain := isText || isPiece || isAddress(arg.node) || v.node != nil && isAddress(v.node) || isPlugin(arg, v)
+				plain := isText || isPiece || p.isAddress(arg, 3) || v.node != nil && isAddress(v.node) || isPlugin(arg, v)
 				if n, ok := v.node.(*ast.NewExpression); ok && isName(n.Callee, "URL") {
 					plain = true
 				}

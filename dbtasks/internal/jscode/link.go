@@ -3,6 +3,7 @@ package jscode
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dop251/goja/ast"
 )
@@ -64,7 +65,11 @@ func (p *Code) parseAll(list []*Module) {
 		}
 		todo = append(todo, m)
 	}
-	onEveryCore(p.ctx, todo, (*Module).read)
+	onEveryCore(p.ctx, todo, func(m *Module) {
+		if time.Now().Before(p.until) {
+			m.read()
+		}
+	})
 	for _, m := range todo {
 		if m.scope == nil && m.failed == nil {
 			p.overrun[m] = true

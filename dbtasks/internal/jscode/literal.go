@@ -11,6 +11,9 @@ import (
 // parseJSON reads JSON that may have comments and trailing commas, as
 // tsconfig.json does: an object literal of JavaScript.
 func parseJSON(text string) (*source, ast.Expression) {
+	if tooDeep(text) != nil {
+		return nil, nil
+	}
 	code := "(" + text + "\n)"
 	program, err := parser.ParseFile(nil, "", code, 0, parser.WithDisableSourceMaps)
 	if err != nil || len(program.Body) != 1 {

@@ -2,7 +2,9 @@ package jscode
 
 import (
 	"context"
+	"fmt"
 	"path"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -50,9 +52,12 @@ func (p *Code) load(files []string) {
 	var mu sync.Mutex
 	read := 0
 	onEveryCore(p.ctx, list, func(m *Module) {
-		text, err := plainfile.Read(p.Root+"/"+m.path, maxFile)
+		text, err := plainfile.Read(filepath.Join(p.Root, filepath.FromSlash(m.path)), 8*maxFile)
 		if err != nil || isGenerated(string(text)) {
 			return
+		}
+		if len(text) > maxFile {
+			m.failed = fmt.Errorf("it is longer than %d kB", maxFile/1000)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -78,9 +83,6 @@ func (p *Code) load(files []string) {
 	r.found = map[[2]string][2]string{}
 }
 
-// maxFile is the size in bytes above which a file is a bundle, not source.
-const maxFile = 1 << 20
-
 // isGenerated tells Prisma's generated client by the mark at its top, and a
 // bundle by its long lines.
 func isGenerated(text string) bool {
@@ -103,7 +105,7 @@ func (p *Code) parse(m *Module) {
 	if m.scope != nil || m.failed != nil {
 		return
 	}
-	if p.parsed += len(m.text); p.parsed > maxParsed || p.ctx.Err() != nil {
+	if p.parsed += len(m.text); p.parsed > maxParsed || p.over() {
 		p.overrun[m] = true
 		return
 	}

@@ -50,8 +50,8 @@ func parseJS(text string, loader api.Loader, keepImports bool) (s *source, err e
 			s, err = nil, fmt.Errorf("the parser failed: %v", p)
 		}
 	}()
-	if depth := nesting(text); depth > maxNesting {
-		return nil, fmt.Errorf("it is nested %d deep", depth)
+	if err := tooDeep(text); err != nil {
+		return nil, err
 	}
 	// esbuild 0.28 takes all memory for some bytes that are no UTF-8, which a
 	// file in Latin-1 has.
@@ -83,33 +83,50 @@ func parseJS(text string, loader api.Loader, keepImports bool) (s *source, err e
 	}}, nil
 }
 
-// maxNesting is the depth of brackets above which a text is not parsed: the
-// parsers call themselves for each, and a stack that is used up ends the process.
-const maxNesting = 1000
+// The bounds of what is parsed. The parsers call themselves for each bracket
+// and for each operator that binds to the right (a => a => …), up to 3.4 kB of
+// stack each, and a stack of 1 GB ends the process; goja's needs the square of
+// their number in time.
+const (
+	maxNesting = 1000    // brackets within brackets
+	maxRun     = 10_000  // words and operators around a place, without a comma or semicolon between
+	maxFile    = 1 << 19 // bytes
+)
 
-// nesting is a bound of how deep a text's expressions lie in each other: open
-// brackets, and operators in a row.
-func nesting(text string) int {
-	depth, most, row := 0, 0, 0
+// tooDeep tells by a look at the bytes that a text could use up the stack.
+func tooDeep(text string) error {
+	var runs [maxNesting + 1]int // of each bracket that is open
+	depth, sum, word := 0, 0, false
 	for i := 0; i < len(text); i++ {
-		switch text[i] {
+		c := text[i]
+		switch c {
 		case '(', '[', '{':
-			depth++
-			most = max(most, depth)
+			if depth++; depth > maxNesting {
+				return errDeep
+			}
+			runs[depth] = 0
 		case ')', ']', '}':
-			depth = max(0, depth-1)
+			if depth > 0 {
+				sum -= runs[depth]
+				depth--
+			}
+		case ',', ';':
+			sum -= runs[depth]
+			runs[depth] = 0
 		}
-		switch text[i] {
-		case '!', '~', '+', '-':
-			row++
-			most = max(most, row)
-		case ' ', '\t', '\n', '\r':
-		default:
-			row = 0
+		letter := c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+		if letter && !word || strings.IndexByte("=?:!~+-*/%&|<>^", c) >= 0 {
+			runs[depth]++
+			sum++
+		}
+		if word = letter; sum > maxRun {
+			return errDeep
 		}
 	}
-	return most
+	return nil
 }
+
+var errDeep = errors.New("its expressions lie too deep in each other to be parsed")
 
 type place struct{ line, column int } // from 1, and from 0 in bytes
 

@@ -2,7 +2,6 @@ package jscode
 
 import (
 	"strings"
-	"time"
 
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/token"
@@ -67,8 +66,8 @@ func (p *Code) spend(e Expr) bool {
 	}
 	p.steps++
 	p.total++
-	if p.total%1024 == 0 && !p.stopped {
-		p.stopped = p.ctx.Err() != nil || time.Now().After(p.until)
+	if p.total%1024 == 0 {
+		p.over()
 	}
 	if !p.stopped && p.steps <= maxSteps && len(p.asked) <= maxDepth {
 		return true

@@ -187,6 +187,12 @@ func (p *Code) looks(s *site, from int) (places []string, memo bool) {
 			}
 		case *ast.SwitchStatement:
 			look(n.Discriminant)
+		case *ast.Binding: // const { pool = new Pool() } = globalThis
+			if _, ok := n.Target.(*ast.ObjectPattern); ok && next == ast.Node(n.Target) && i+2 < len(path) {
+				if short, ok := path[i+2].(*ast.PropertyShort); ok {
+					places = append(places, below(p.paths(Expr{n.Initializer, s.scope}), short.Name.Name.String())...)
+				}
+			}
 		case *ast.BlockStatement:
 			for _, before := range n.List {
 				if ast.Node(before) == next {
