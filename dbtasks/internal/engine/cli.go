@@ -11,7 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 )
 
 // command is the engine's program at the endpoint that was looked at.
@@ -69,12 +70,12 @@ func meaning(ctx context.Context, err error, stderr string) error {
 // wordsWidth is how many characters of a program's complaint people get to see.
 const wordsWidth = 300
 
-// lastWords is the end of what a program complains of, on one line, as far as a
-// terminal may show it; the hint at its manual is left out.
+// lastWords is the end of what a program complains of, on one line, fit for a
+// terminal; the hint at its manual is left out.
 func lastWords(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {
-		line = printable(line)
+		line = strings.Join(strings.Fields(line), " ")
 		if line != "" && !strings.HasPrefix(line, "See '") && !strings.Contains(line, " --help' for more information") {
 			lines = append(lines, line)
 		}
@@ -83,11 +84,5 @@ func lastWords(text string) string {
 	if runes := []rune(words); len(runes) > wordsWidth {
 		words = string(runes[:wordsWidth-1]) + "…"
 	}
-	return words
-}
-
-// printable is what others wrote, on one line and with nothing that a terminal
-// obeys.
-func printable(text string) string {
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+	return plain.Line(words)
 }

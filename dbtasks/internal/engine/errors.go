@@ -20,6 +20,8 @@ var (
 	ErrChanged = errors.New("the container was stopped or started in the meantime")
 	// ErrNoServer: no PostgreSQL runs in the container, or more than one.
 	ErrNoServer = errors.New("which process in the container is the server can't be told")
+	// ErrNoIdle: no idle session was found to end.
+	ErrNoIdle = errors.New("no idle session was found")
 )
 
 // errIsPodman: docker is Podman's program under another name.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 )
 
 // inspect asks for containers by their ids; those that are gone are left out.
@@ -85,9 +86,9 @@ func parseInspect(text string) ([]Container, error) {
 	for _, one := range inspected {
 		label := func(name string) string { return one.Config.Labels["com.docker.compose."+name] }
 		c := Container{
-			ID: one.ID, Name: printable(strings.TrimPrefix(one.Name, "/")), Image: printable(one.Config.Image), State: State(one.State.Status), PID: one.State.Pid,
+			ID: one.ID, Name: plain.Line(strings.TrimPrefix(one.Name, "/")), Image: plain.Line(one.Config.Image), State: State(one.State.Status), PID: one.State.Pid,
 			ExitCode: one.State.ExitCode, OutOfMemory: one.State.OOMKilled, RestartCount: one.RestartCount,
-			Project: printable(label("project")), Service: printable(label("service")), Dir: label("project.working_dir"),
+			Project: plain.Line(label("project")), Service: plain.Line(label("service")), Dir: label("project.working_dir"),
 			HostNetwork: one.HostConfig.NetworkMode == "host", MemoryLimit: one.HostConfig.Memory,
 			HostPIDs: one.HostConfig.PidMode != "" && one.HostConfig.PidMode != "private",
 		}
