@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
@@ -71,7 +72,8 @@ func Verify(ctx context.Context, deps *Deps, o VerifyOptions) (VerifyReport, err
 		return r, &Failure{Exit: ExitSettings, Code: "usage", Message: "-reloads wants at least 2 and -max at least 1; nothing was touched.", Next: deps.Command("dev:verify -reloads=10 -max=10")}
 	}
 	v := &verification{deps: deps, o: o, report: &r}
-	defer v.close()
+	closed := sync.OnceValue(v.close)
+	defer closed()
 	err := v.prepare(ctx)
 	if err == nil {
 		err = v.reloads(ctx)
@@ -79,8 +81,23 @@ func Verify(ctx context.Context, deps *Deps, o VerifyOptions) (VerifyReport, err
 	if err == nil {
 		err = v.judge(ctx)
 	}
-	if err != nil && ctx.Err() != nil {
-		err = &Failure{Exit: ExitNotDone, Code: "interrupted", Message: "The proof was cut short; every file is as it was.", Next: deps.Command("dev:verify"), Err: err}
+	seen := closed()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		message := "The proof was cut short; every file is as it was."
+		if len(seen) > 0 {
+			message = "The proof was cut short."
+		}
+		err = &Failure{Exit: ExitNotDone, Code: "interrupted", Message: message, Details: seen, Next: deps.Command("dev:verify"), Err: err}
+	case err != nil:
+		if f := AsFailure(err); len(seen) > 0 {
+			f.Details = append(f.Details, seen...)
+			err = f
+		}
+	default:
+		for _, s := range seen {
+			deps.progress("%s", s)
+		}
 	}
 	r.TookMS = time.Since(began).Milliseconds()
 	return r, err
@@ -122,7 +139,7 @@ func (v *verification) prepare(ctx context.Context) error {
 	if v.beacon, err = newBeacon(); err != nil {
 		return err
 	}
-	if v.modules, err = openModules(v.deps.Config.Root, files); err != nil {
+	if v.modules, err = openModules(v.deps.Config.Root, projectRoot(v.deps), files); err != nil {
 		return err
 	}
 	if v.server, err = v.serve(ctx); err != nil {
@@ -327,9 +344,10 @@ func growthOf(counts []int, limit int) float64 {
 	return growth
 }
 
-// close gives everything back: the files, the dev server, the session.
-func (v *verification) close() {
-	closeModules(v.modules)
+// close gives everything back: the files, of which it says what was seen, the
+// dev server, the session.
+func (v *verification) close() (seen []string) {
+	seen = closeModules(v.modules)
 	if v.server != nil {
 		v.server.stop()
 	}
@@ -339,6 +357,7 @@ func (v *verification) close() {
 	if v.held != nil {
 		v.held.release()
 	}
+	return seen
 }
 
 // Headline is the verdict for people.

@@ -14,11 +14,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/checklist"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 )
 
@@ -47,18 +48,15 @@ func reportsItself(file string) bool {
 	return slices.Contains([]string{".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx"}, filepath.Ext(file))
 }
 
-// reportMark ends the line that a module gets at its end, and is how the next
-// run knows one that was left (both this process and its keeper killed).
-const reportMark = "// dbtasks dev:verify: remove this line\n"
-
-// reportStart begins that line.
-const reportStart = "\n;void fetch("
-
-// module is one client module while the proof lasts. A keeper process holds
-// what it was and puts it back when this process closes the pipe or is gone.
+// module is one client module while the proof lasts. It gets a line at its end,
+// because only the module itself can say that it was evaluated; the line is
+// taken out of whatever the file has become: by this process, and by a keeper
+// process when this one is gone.
 type module struct {
+	name     string // as it is shown: relative to the project
 	path     string
-	original []byte
+	original []byte // without a line of ours
+	modified time.Time
 	keeper   *exec.Cmd
 	in       io.WriteCloser
 }
@@ -74,48 +72,45 @@ type kept struct {
 	Modified time.Time
 }
 
-// openModules starts a keeper for each file. A line that an earlier run left is
+// openModules starts a keeper for each file, which has to lie in the folder
+// within, links resolved. A line that an earlier run left is
 // taken away first.
-func openModules(root string, files []string) (list []*module, err error) {
+func openModules(root, within string, files []string) (list []*module, err error) {
 	defer func() {
 		if err != nil {
 			closeModules(list)
 		}
 	}()
+	if within, err = filepath.EvalSymlinks(within); err != nil {
+		return nil, err
+	}
 	for _, file := range files {
 		path, err := filepath.EvalSymlinks(filepath.Join(root, filepath.FromSlash(file)))
 		if err != nil {
 			return list, err
 		}
+		if !machine.Within(filepath.Dir(path), within) {
+			return list, &Failure{Exit: ExitRefused, Code: "outside_project", Message: fmt.Sprintf("Refused: %s is a link out of the project, to %s. Nothing was touched.", file, path),
+				Next: "put the client into a file of the project"}
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			return list, err
 		}
-		text, err := os.ReadFile(path)
+		text, err := plainfile.Read(path, plainfile.Settings)
 		if err != nil {
 			return list, err
 		}
-		m := &module{path: path, original: withoutReport(text)}
-		if err := m.keep(info.ModTime()); err != nil {
-			return list, fmt.Errorf("start what puts %s back: %w", file, err)
+		m := &module{name: file, path: path, modified: info.ModTime(), original: withoutReport(text)}
+		if err := m.keep(); err != nil {
+			return list, fmt.Errorf("start what takes the line out of %s again: %w", file, err)
 		}
 		list = append(list, m)
 	}
 	return list, nil
 }
 
-// withoutReport is a module without the line of a run that was killed.
-func withoutReport(text []byte) []byte {
-	if !bytes.HasSuffix(text, []byte(reportMark)) {
-		return text
-	}
-	if i := bytes.LastIndex(text, []byte(reportStart)); i >= 0 {
-		return text[:i]
-	}
-	return text
-}
-
-func (m *module) keep(modified time.Time) error {
+func (m *module) keep() error {
 	m.keeper = reexec.Command(context.Background(), verifyKeeper)
 	setOwnSession(m.keeper) // Ctrl+C is not for it
 	in, err := m.keeper.StdinPipe()
@@ -130,7 +125,7 @@ func (m *module) keep(modified time.Time) error {
 		return err
 	}
 	m.in = in
-	if err := json.NewEncoder(in).Encode(kept{m.path, m.original, modified}); err != nil {
+	if err := json.NewEncoder(in).Encode(kept{m.path, m.original, m.modified}); err != nil {
 		return err
 	}
 	_, err = io.ReadFull(out, make([]byte, 1)) // it has it
@@ -140,48 +135,60 @@ func (m *module) keep(modified time.Time) error {
 // errEdited: somebody else has written a module since the proof began.
 var errEdited = errors.New("it was edited meanwhile")
 
-// touch changes the module so that it reports its evaluation to this URL. What
-// it was is never written again, so that no full disk and no kill can take it.
+// touch changes the module so that it reports its evaluation to this URL. An
+// edit of somebody else's ends the proof: it was evaluated for that, too.
 func (m *module) touch(url string) error {
-	line := fmt.Appendf(nil, "%s%q).catch(() => {}); %s", reportStart, url, reportMark)
-	now, err := os.ReadFile(m.path)
-	if err != nil {
-		return err
-	}
-	if !unedited(now, m.original) {
-		return errEdited
-	}
-	f, err := os.OpenFile(m.path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(line, int64(len(m.original)))
-	if err == nil {
-		err = f.Truncate(int64(len(m.original) + len(line)))
-	}
-	return errors.Join(err, f.Close())
+	_, err := rewrite(m.path, func(now []byte) ([]byte, error) {
+		text := withoutReport(now)
+		if !bytes.Equal(text, m.original) {
+			return text, errEdited
+		}
+		return append(text, reportLine(url)...), nil
+	})
+	return err
 }
 
-// unedited tells whether a module is what it was, with or without one line of
-// ours, or the beginning of one.
-func unedited(now, original []byte) bool {
-	line, unchanged := bytes.CutPrefix(now, original)
-	if !unchanged || len(line) <= len(reportStart) {
-		return unchanged && strings.HasPrefix(reportStart, string(line))
+// restore takes our line out of what the file is by now. It says what was seen:
+// edited, that somebody else has written it; an error, that the line may be there.
+func (m *kept) restore() (edited bool, err error) {
+	text, err := rewrite(m.Path, func(now []byte) ([]byte, error) { return withoutReport(now), nil })
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil // and the line with it
+	case err != nil:
+		if now, readErr := os.ReadFile(m.Path); readErr == nil && bytes.Equal(now, withoutReport(now)) {
+			return !bytes.Equal(now, m.Original), nil // it can't be written, and there is nothing to write
+		}
+		return false, err
+	case !bytes.Equal(text, m.Original):
+		return true, nil
 	}
-	return bytes.HasPrefix(line, []byte(reportStart)) && bytes.Count(bytes.TrimSuffix(line, []byte("\n")), []byte("\n")) == 1
+	if err := os.Chtimes(m.Path, time.Time{}, m.Modified); err != nil {
+		return false, nil // as it was, but for its time
+	}
+	return false, nil
 }
 
-// closeModules has every keeper put its file back, and waits for it.
-func closeModules(list []*module) {
+// closeModules takes our lines out, and has every keeper do so as well: of the
+// two one may have been killed. It says in sentences what became of the files.
+func closeModules(list []*module) (seen []string) {
 	for _, m := range list {
+		k := kept{m.path, m.original, m.modified}
+		edited, err := k.restore()
 		_ = m.in.Close()
 		_ = m.keeper.Wait()
+		switch {
+		case err != nil:
+			seen = append(seen, fmt.Sprintf("%s may still have the line that ends with %q: %s", m.name, reportMark, osWords(err)))
+		case edited:
+			seen = append(seen, fmt.Sprintf("%s was edited meanwhile: it is as it was saved last, without our line", m.name))
+		}
 	}
+	return seen
 }
 
 // keepModule is the keeper's main: it waits for the end of its standard input
-// and puts the file back, unless somebody else has written it since.
+// and takes the line out.
 func keepModule([]string) int {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	var k kept
@@ -193,14 +200,7 @@ func keepModule([]string) int {
 		return 1
 	}
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	now, err := os.ReadFile(k.Path)
-	if err == nil && bytes.Equal(now, k.Original) {
-		return 0
-	}
-	if err != nil || !unedited(now, k.Original) {
-		return 1 // edited meanwhile: the edit stays
-	}
-	if err := errors.Join(os.Truncate(k.Path, int64(len(k.Original))), os.Chtimes(k.Path, time.Time{}, k.Modified)); err != nil {
+	if _, err := k.restore(); err != nil {
 		return 1
 	}
 	return 0
