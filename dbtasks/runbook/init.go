@@ -38,7 +38,7 @@ type InitReport struct {
 // run goes on from there.
 func Init(ctx context.Context, deps *Deps, o InitOptions) (InitReport, error) {
 	r := InitReport{Dry: o.Dry}
-	project, err := scaffold.Read(deps.Config.Root)
+	project, err := scaffold.Read(ctx, deps.Config.Root)
 	if err != nil {
 		return r, initFailure(err)
 	}

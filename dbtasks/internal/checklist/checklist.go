@@ -101,7 +101,7 @@ func (c *check) describe(made *jscode.Client) Client {
 // take: the server and the items have the rest.
 func (c *check) load(ctx context.Context, began time.Time) error {
 	var err error
-	if c.files, c.git, err = listFiles(ctx, c.root); err != nil {
+	if c.files, c.git, err = jscode.Files(ctx, c.root); err != nil {
 		return fmt.Errorf("read the project's files: %w", err)
 	}
 	c.packages = readPackages(c.root, c.files)

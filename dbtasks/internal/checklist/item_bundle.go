@@ -5,8 +5,9 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jscode"
 )
 
 // bundles: no module that goes to the browser imports the client.
@@ -37,7 +38,7 @@ func dataFolders(root string) []string {
 			list = append(list, path.Dir(rel))
 			return nil
 		}
-		if rel != "." && (slices.Contains(leftOut, d.Name()) || strings.Count(rel, "/") > 1) {
+		if rel != "." && (jscode.IsLeftOut(d.Name()) || strings.Count(rel, "/") > 1) {
 			return fs.SkipDir
 		}
 		return nil

@@ -187,11 +187,11 @@ func (c *check) survives(i *Item, made *jscode.Client) string {
 	case !known:
 		i.unsure(file, line, fmt.Sprintf("%s is not kept on globalThis, and what the dev server does at a change can't be told from package.json", made.Makes), whyKept)
 	case made.Fate == jscode.PerRequest:
-		i.wrong(file, line, fmt.Sprintf("%s is made at each request", made.Makes), whyRequest, c.keptLine(made))
+		i.wrong(file, line, fmt.Sprintf("%s is made at each request", made.Makes), whyRequest, c.code.KeepLine(made))
 	case made.Fate == jscode.Stored:
-		i.wrong(file, line, fmt.Sprintf("%s is put on globalThis, but is made anew without a look at it", made.Makes), whyKept, c.keptLine(made))
+		i.wrong(file, line, fmt.Sprintf("%s is put on globalThis, but is made anew without a look at it", made.Makes), whyKept, c.code.KeepLine(made))
 	default:
-		i.wrong(file, line, fmt.Sprintf("%s is not kept on globalThis: each reload makes another", made.Makes), whyKept, c.keptLine(made))
+		i.wrong(file, line, fmt.Sprintf("%s is not kept on globalThis: each reload makes another", made.Makes), whyKept, c.code.KeepLine(made))
 	}
 	return ""
 }

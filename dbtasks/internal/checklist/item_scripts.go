@@ -3,9 +3,11 @@ package checklist
 import (
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 	"mvdan.cc/sh/v3/syntax"
 )
 
@@ -36,8 +38,8 @@ func (c *check) npmScripts(i *Item) {
 		if ext := path.Ext(file); ext != ".sh" && ext != ".bash" {
 			continue
 		}
-		content, _ := readFile(c.root, file)
-		parsed := parseShell(content)
+		content, _ := plainfile.Read(filepath.Join(c.root, filepath.FromSlash(file)), maxShell)
+		parsed := parseShell(string(content))
 		if problem := kills(parsed); problem != "" {
 			i.wrong(file, killLine(parsed), fmt.Sprintf("it runs %s", problem), whyKill, "mage dev:stop")
 		}

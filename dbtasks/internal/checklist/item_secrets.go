@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jscode"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
@@ -15,7 +16,7 @@ import (
 func (c *check) secrets(ctx context.Context, i *Item) {
 	i.Summary = ".env is not tracked by git and names no production host"
 	if c.git {
-		out, err := gitOutput(ctx, c.root, "ls-files", "-z", "--", ".env", ".env.local", ".env.*.local")
+		out, err := jscode.GitOutput(ctx, c.root, "ls-files", "-z", "--", ".env", ".env.local", ".env.*.local")
 		if err != nil {
 			i.unsure(".env", 0, "git could not be asked whether .env is tracked", "A tracked .env gives its passwords to everybody who has the repository.")
 		}

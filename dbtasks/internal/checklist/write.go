@@ -9,30 +9,6 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jscode"
 )
 
-// keptLine is the line that keeps a client: it is put in the place of what
-// makes it, so that exports and names stay as they are.
-func (c *check) keptLine(made *jscode.Client) string {
-	name := c.code.NameOf(made)
-	call := made.Makes
-	if inner, ok := strings.CutSuffix(call, "()"); ok {
-		call = inner + "(…)"
-	}
-	if made.OfOwnClass() {
-		call = "the new object"
-	}
-	declare := "const"
-	if strings.Contains(made.Module.Text(), "export const "+name) {
-		declare = "export const"
-	}
-	if made.Fate == jscode.PerRequest {
-		declare = "in a module of its own: export const"
-	}
-	if slices.Contains([]string{".ts", ".tsx", ".mts", ".cts", ".svelte", ".vue", ".astro"}, path.Ext(made.Module.Path())) {
-		return fmt.Sprintf("const kept = globalThis as typeof globalThis & { %[1]s?: ReturnType<typeof make> }; const make = () => %[2]s; %[3]s %[1]s = (kept.%[1]s ??= make());", name, call, declare)
-	}
-	return fmt.Sprintf("%[3]s %[1]s = (globalThis.%[1]s ??= %[2]s);", name, call, declare)
-}
-
 // limitLine is the options with a limit.
 func (c *check) limitLine(made *jscode.Client) string {
 	n := 5

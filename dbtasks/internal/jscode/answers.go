@@ -232,6 +232,5 @@ func (p *Code) Mentions(words ...string) bool {
 // IsPrisma tells whether a client is Prisma's.
 func (c *Client) IsPrisma() bool { return c.Driver == prisma }
 
-// OfOwnClass tells whether a client is an object of the project's own class,
-// which extends the driver's.
-func (c *Client) OfOwnClass() bool { return c.class != nil }
+// IsNodePg tells whether a client is a pool of node-postgres.
+func (c *Client) IsNodePg() bool { return c.Driver == pool }

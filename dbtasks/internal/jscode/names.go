@@ -1,6 +1,7 @@
 package jscode
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -77,4 +78,26 @@ func relative(dir, to string) string {
 		up = "./"
 	}
 	return up + to
+}
+
+// KeepLine is the line that keeps a client: it is put in the place of what
+// makes it, so that exports and names stay as they are.
+func (p *Code) KeepLine(c *Client) string {
+	name, call, declare := p.NameOf(c), c.Makes, "const"
+	if inner, ok := strings.CutSuffix(call, "()"); ok {
+		call = inner + "(…)"
+	}
+	if c.class != nil {
+		call = "the new object"
+	}
+	if strings.Contains(c.Module.text, "export const "+name) {
+		declare = "export const"
+	}
+	if c.Fate == PerRequest {
+		declare = "in a module of its own: export const"
+	}
+	if slices.Contains([]string{".ts", ".tsx", ".mts", ".cts", ".svelte", ".vue", ".astro"}, path.Ext(c.Module.path)) {
+		return fmt.Sprintf("const kept = globalThis as typeof globalThis & { %[1]s?: ReturnType<typeof make> }; const make = () => %[2]s; %[3]s %[1]s = (kept.%[1]s ??= make());", name, call, declare)
+	}
+	return fmt.Sprintf("%[3]s %[1]s = (globalThis.%[1]s ??= %[2]s);", name, call, declare)
 }

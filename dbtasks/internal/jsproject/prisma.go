@@ -13,6 +13,7 @@ import (
 type PrismaSchema struct {
 	File     string // relative to the project's root, with slashes
 	Provider string // of the datasource: "postgresql"; "" where the file has none
+	Client   string // provider of the generator: "prisma-client-js", "prisma-client"; "" where the file has none
 	Output   string // folder of the generated client, relative to the root; "": node_modules
 }
 
@@ -37,6 +38,8 @@ func PrismaSchemas(root string, files []string) []PrismaSchema {
 				block = ""
 			case len(fields) >= 3 && fields[1] == "=" && block == "generator" && fields[0] == "output":
 				s.Output = path.Join(path.Dir(file), strings.Trim(fields[2], `"`))
+			case len(fields) >= 3 && fields[1] == "=" && block == "generator" && fields[0] == "provider":
+				s.Client = strings.Trim(fields[2], `"`)
 			case len(fields) >= 3 && fields[1] == "=" && block == "datasource" && fields[0] == "provider":
 				s.Provider = strings.Trim(fields[2], `"`)
 			}

@@ -1,8 +1,8 @@
 package scaffold
 
 import (
+	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -10,77 +10,68 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jscode"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
-// The calls that open a pool, in code.
-var (
-	prismaMaker = lazyregexp.New(`\bnew\s+PrismaClient\b`)
-	poolMaker   = lazyregexp.New(`\bnew\s+(?:pg\s*\.\s*)?Pool\b`)
-	pgImport    = lazyregexp.New(`["']pg["']`) // in the source: other packages have a Pool, too
-)
-
-func (p Project) makesClient(text string) bool {
-	maker := prismaMaker
-	if p.Driver == NodePg {
-		maker = poolMaker
-		if !pgImport().MatchString(text) {
-			return false
-		}
-	}
-	return maker().MatchString(text) && maker().MatchString(code(text)) // the first is quick, the second right
-}
-
-var global = lazyregexp.New(`\b(?:globalThis|global)\b`)
-
 // clientSteps puts the client module where there is none. A module that makes
-// a client already stays; unless it keeps it on globalThis (whether the rest is
-// right is dev:check's business) it is shown what to write: a whole module in
-// place of one that does nothing else, else the import of the one client.
+// a client already stays; unless no reload leaves that client behind (whether
+// the rest is right is dev:check's business) it is shown what to write: a whole
+// module in place of one that does nothing else, else the import of the one
+// client. Where the project's clients are another driver's, no pool is written
+// beside them.
 func (p Project) clientSteps() ([]Step, error) {
 	var steps []Step
 	home := p.clientHome()
 	for _, module := range p.makers {
-		have, err := os.ReadFile(p.path(module))
+		have, err := os.ReadFile(p.path(module.file))
 		if err != nil {
-			return nil, unreadable(module, err)
+			return nil, unreadable(module.file, err)
 		}
 		text := string(have)
-		ours := string(p.clientAt(module, p.exportOf(text)))
-		s := Step{Path: module, Action: Keep, Why: "is the client module already"}
+		ours := string(p.clientAt(module.file, p.exportOf(text)))
+		s := Step{Path: module.file, Action: Keep, Why: "is the client module already"}
 		switch {
-		case module != home:
+		case !module.ours && module.kept:
+			s.Why = "makes the client (" + module.driver + ") and keeps it"
+		case !module.ours:
+			s.Action, s.Why, s.Show = Differs, "makes a new client ("+module.driver+") at every reload; what keeps it is this line", module.keep+"\n"
+		case module.file != home:
 			s.Action, s.Why = Differs, "makes a client of its own; import the one of "+home+" instead"
-			s.Show = p.importOf(module, home) + "\n"
+			s.Show = p.importOf(module.file, home) + "\n"
 		case text == ours:
-		case keepsClient(text):
+		case module.kept:
 			s.Why = "makes the client and keeps it on globalThis"
 		default:
 			s.Action, s.Why = Differs, "makes a new client at every reload; what it says besides is yours to carry over"
-			s.Show = unified(module, text, ours)
+			s.Show = unified(module.file, text, ours)
 		}
 		steps = append(steps, s)
 	}
-	if !slices.Contains(p.makers, home) {
+	if home != "" && !p.makes(home) {
 		steps = append(steps, p.file(home, p.clientAt(home, export{Name: p.clientName()}), p.clientWhy(), ""))
 	}
 	return steps, nil
 }
 
+func (p Project) makes(file string) bool {
+	return slices.ContainsFunc(p.makers, func(m maker) bool { return m.file == file })
+}
+
 // clientHome is the one client module, there or to be written: the first that
-// keeps its client or does nothing else.
+// keeps its client or does nothing else; "" where every client is another
+// driver's.
 func (p Project) clientHome() string {
 	for _, module := range p.makers {
-		if text, err := os.ReadFile(p.path(module)); err == nil && (keepsClient(string(text)) || onlyClient(module, string(text))) {
-			return module
+		if text, err := os.ReadFile(p.path(module.file)); module.ours && err == nil && (module.kept || onlyClient(module.file, string(text))) {
+			return module.file
 		}
+	}
+	if len(p.makers) > 0 && !slices.ContainsFunc(p.makers, func(m maker) bool { return m.ours }) {
+		return ""
 	}
 	return p.clientPath()
 }
-
-// keepsClient tells whether a module has to do with an object that outlives
-// hot reload.
-func keepsClient(text string) bool { return global().MatchString(code(text)) }
 
 // onlyClient tells whether a module makes the client and does nothing else
 // that would be lost if it were written anew: it is short and exports one thing.
@@ -117,7 +108,7 @@ func (p Project) clientPath() string {
 	} else if p.exists("src") {
 		base = "src/lib/db"
 	}
-	if file := base + p.extension(); !p.exists(file) || slices.Contains(p.makers, file) {
+	if file := base + p.extension(); !p.exists(file) || p.makes(file) {
 		return file
 	}
 	return base + "-client" + p.extension()
@@ -219,38 +210,45 @@ func isModule(file string) bool {
 	return slices.Contains([]string{".ts", ".js", ".mts", ".mjs"}, path.Ext(file))
 }
 
-// clientModules are the source files that make a client, the likeliest client
+// maker is a module that makes clients of PostgreSQL when the dev server
+// evaluates it, as jscode reads it.
+type maker struct {
+	file   string
+	driver string
+	ours   bool   // of a driver that a module can be written for
+	kept   bool   // no reload or request leaves one behind
+	keep   string // the line that keeps the first that is left behind
+}
+
+// clientModules are the modules that make a client, the likeliest client
 // module first: by its name, then by its folder.
-func (p Project) clientModules() ([]string, error) {
-	var found []string
-	err := filepath.WalkDir(p.Root, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if file == p.Root {
-				return err
-			}
-			return nil // a folder that is nobody's to read
+func (p Project) clientModules(ctx context.Context) ([]maker, error) {
+	files, _, err := jscode.Files(ctx, p.Root)
+	if err != nil {
+		return nil, err
+	}
+	read, err := jscode.Read(ctx, p.Root, files, jscode.Options{PrismaMajor: func(string) int { return p.Major }})
+	if err != nil {
+		return nil, err
+	}
+	var found []maker
+	for _, c := range read.Clients {
+		file, _ := c.Place()
+		if c.Role != jscode.App || c.Fate == jscode.Production {
+			continue
 		}
-		rel, _ := filepath.Rel(p.Root, file) // both come from one walk
-		rel = slash(rel)
-		if d.IsDir() {
-			if rel != "." && (strings.HasPrefix(d.Name(), ".") || slices.Contains([]string{"node_modules", "dist", "build", "out", "coverage", "generated", "static", "public"}, d.Name()) || p.Client != "" && rel == path.Dir(p.Client)) {
-				return filepath.SkipDir
-			}
-			return nil
+		i := slices.IndexFunc(found, func(m maker) bool { return m.file == file })
+		if i < 0 {
+			i = len(found)
+			found = append(found, maker{file: file, driver: c.Name, kept: true})
 		}
-		if !d.Type().IsRegular() || !slices.Contains([]string{".ts", ".js", ".mts", ".mjs", ".cts", ".cjs", ".tsx", ".jsx", ".svelte", ".vue"}, path.Ext(rel)) || isTest(rel) {
-			return nil
+		found[i].ours = found[i].ours || c.IsPrisma() && p.Driver == Prisma || c.IsNodePg() && p.Driver == NodePg
+		if !c.Fate.Survives() && found[i].kept {
+			found[i].kept, found[i].keep = false, read.KeepLine(c)
 		}
-		if info, err := d.Info(); err != nil || info.Size() > 1<<20 {
-			return nil
-		}
-		if text, err := os.ReadFile(file); err == nil && p.makesClient(string(text)) {
-			found = append(found, rel)
-		}
-		return nil
-	})
-	slices.SortStableFunc(found, func(a, b string) int { return rank(a) - rank(b) })
-	return found, err
+	}
+	slices.SortStableFunc(found, func(a, b maker) int { return rank(a.file) - rank(b.file) })
+	return found, nil
 }
 
 func rank(file string) int {
@@ -262,10 +260,4 @@ func rank(file string) int {
 		return 1
 	}
 	return 2
-}
-
-// isTest tells tests and one-off programs, whose clients end with their process.
-func isTest(file string) bool {
-	base := path.Base(file)
-	return strings.Contains(base, ".test.") || strings.Contains(base, ".spec.") || strings.HasPrefix(base, "seed") || strings.HasPrefix(file, "scripts/") || strings.HasPrefix(file, "tests/")
 }

@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -101,7 +102,7 @@ func planned(t *testing.T, root string) Plan {
 }
 
 func tryPlan(root string) (Plan, error) {
-	p, err := Read(root)
+	p, err := Read(context.Background(), root)
 	if err != nil {
 		return Plan{}, err
 	}

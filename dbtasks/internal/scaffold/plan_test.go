@@ -215,7 +215,7 @@ func TestTheSourceIsAskedForOnlyWhereItHasToBeWritten(t *testing.T) {
 	t.Parallel()
 	unknown := &ProjectError{ErrSource, "it can't be told; nothing was touched", "name it"}
 	plan := func(root string) error {
-		p, err := Read(root)
+		p, err := Read(t.Context(), root)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@
 package scaffold
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
@@ -56,8 +56,8 @@ type Project struct {
 
 	pkg      packageJSON
 	pkgText  []byte
-	hasTypes bool     // node's types are among the packages
-	makers   []string // the source files that make a client, see clientModules
+	hasTypes bool    // node's types are among the packages
+	makers   []maker // the modules that make a client, see clientModules
 }
 
 type packageJSON struct {
@@ -84,7 +84,7 @@ func (p packageJSON) has(name string) bool {
 }
 
 // Read looks at the project in root. The error is a *ProjectError.
-func Read(root string) (Project, error) {
+func Read(ctx context.Context, root string) (Project, error) {
 	p := Project{Root: root}
 	text, err := os.ReadFile(p.path("package.json"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -114,7 +114,7 @@ func Read(root string) (Project, error) {
 	if err := p.readDriver(); err != nil {
 		return p, err
 	}
-	if p.makers, err = p.clientModules(); err != nil {
+	if p.makers, err = p.clientModules(ctx); err != nil {
 		return p, unreadable(root, err)
 	}
 	return p, nil
@@ -136,72 +136,46 @@ func (p *Project) readDriver() error {
 		p.Add("pg") + ", or Prisma: README, section dev:init"}
 }
 
-var firstNumber = lazyregexp.New(`\d+`)
-
-// prismaMajor is that of the installed client, here or in a workspace's folder
-// above, else of package.json's range; 0: can't be told.
+// prismaMajor is that of the installed client, of the lock file, else of
+// package.json's range; 0: can't be told.
 func (p *Project) prismaMajor() int {
-	version := ""
-	for dir := p.Root; version == ""; dir = filepath.Dir(dir) {
-		var installed struct{ Version string }
-		if text, err := os.ReadFile(filepath.Join(dir, "node_modules", "@prisma", "client", "package.json")); err == nil && json.Unmarshal(text, &installed) == nil {
-			version = installed.Version
-		}
-		if filepath.Dir(dir) == dir {
-			break
-		}
+	tree, err := jsproject.Open(p.Root)
+	if err != nil {
+		return 0
 	}
-	for _, name := range []string{prismaPackage, "prisma"} {
-		if version == "" {
-			version, _ = p.pkg.version(name)
-		}
+	if major := tree.Major(prismaPackage); major > 0 {
+		return major
 	}
-	major, _ := strconv.Atoi(firstNumber().FindString(version))
-	return major
+	return tree.Major("prisma")
 }
 
-var (
-	schemaSetting = lazyregexp.New(`(?m)(?:^|[{,])\s*schema\s*:\s*["'](.+?)["']`)
-	generator     = lazyregexp.New(`(?ms)^\s*generator\s+\w+\s*\{(.*?)^\s*\}`)
-	datasource    = lazyregexp.New(`(?ms)^\s*datasource\s+\w+\s*\{(.*?)^\s*\}`)
-	provider      = lazyregexp.New(`(?m)^\s*provider\s*=\s*"(.+?)"`)
-	output        = lazyregexp.New(`(?m)^\s*output\s*=\s*"(.+?)"`)
-)
+var schemaSetting = lazyregexp.New(`(?m)(?:^|[{,])\s*schema\s*:\s*["'](.+?)["']`)
 
 // readSchema finds the generated client by the generator of the schema.
 func (p *Project) readSchema() error {
-	missing := &ProjectError{ErrSchema, "There is no schema.prisma: where Prisma generates its client can't be told; nothing was touched.",
-		"npx prisma init --datasource-provider postgresql"}
-	for _, file := range p.schemaFiles() {
-		text, err := os.ReadFile(p.path(file))
-		if err != nil {
+	for _, s := range jsproject.PrismaSchemas(p.Root, p.schemaFiles()) {
+		if s.Provider != "" && !strings.HasPrefix(s.Provider, "postgres") {
+			return &ProjectError{ErrSchema, fmt.Sprintf("%s says provider = %q: dev:init is for PostgreSQL; nothing was touched.", s.File, s.Provider), "set provider = \"postgresql\" in " + s.File}
+		}
+		if s.Client == "" && s.Output == "" || p.Schema != "" {
 			continue
 		}
-		if m := datasource().FindSubmatch(text); m != nil {
-			if kind := provider().FindSubmatch(m[1]); kind != nil && !strings.HasPrefix(string(kind[1]), "postgres") {
-				return &ProjectError{ErrSchema, fmt.Sprintf("%s says provider = %q: dev:init is for PostgreSQL; nothing was touched.", file, kind[1]), "set provider = \"postgresql\" in " + file}
-			}
-		}
-		m := generator().FindSubmatch(text)
-		if m == nil || p.Schema != "" {
-			continue
-		}
-		p.Schema = file
-		kind, out := provider().FindSubmatch(m[1]), output().FindSubmatch(m[1])
+		p.Schema = s.File
 		switch {
-		case out != nil:
-			p.Client = slash(filepath.Join(filepath.Dir(filepath.FromSlash(file)), filepath.FromSlash(string(out[1]))))
-			if kind != nil && string(kind[1]) == "prisma-client" {
+		case s.Output != "":
+			p.Client = s.Output
+			if s.Client == "prisma-client" {
 				p.Client += "/client" // the newer generator writes client.ts, the older one index.js
 			}
-		case kind != nil && string(kind[1]) == "prisma-client":
-			return &ProjectError{ErrSchema, file + " has a generator without output, which provider \"prisma-client\" needs; nothing was touched.", `write into its generator: output = "../src/generated/prisma"`}
+		case s.Client == "prisma-client":
+			return &ProjectError{ErrSchema, s.File + " has a generator without output, which provider \"prisma-client\" needs; nothing was touched.", `write into its generator: output = "../src/generated/prisma"`}
 		default:
 			p.Client = prismaPackage
 		}
 	}
 	if p.Schema == "" {
-		return missing
+		return &ProjectError{ErrSchema, "There is no schema.prisma: where Prisma generates its client can't be told; nothing was touched.",
+			"npx prisma init --datasource-provider postgresql"}
 	}
 	return nil
 }

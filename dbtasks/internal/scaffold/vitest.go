@@ -29,7 +29,7 @@ func (p Project) vitestSetting() setting {
 // vitestSteps writes the setup file that closes the client, and names it in
 // Vitest's configuration where that is not Vite's.
 func (p Project) vitestSteps() ([]Step, error) {
-	if !p.Vitest {
+	if !p.Vitest || p.clientHome() == "" { // another driver's client is closed in its own way
 		return nil, nil
 	}
 	module, file := p.clientHome(), p.vitestSetup()

@@ -1,4 +1,4 @@
-package checklist
+package jscode
 
 import (
 	"bytes"
@@ -18,21 +18,18 @@ import (
 var leftOut = []string{"node_modules", ".git", ".svelte-kit", ".next", ".nuxt", ".output", ".vercel", ".netlify", ".turbo", ".cache",
 	"dist", "build", "out", "coverage", "vendor", ".yarn", ".pnpm-store", "bower_components"}
 
-// maxFile is the size in bytes above which a file is a bundle, not source.
-const maxFile = 1 << 20
-
-// listFiles lists the project's own files, relative with slashes, sorted: what
+// Files lists the project's own files, relative with slashes, sorted: what
 // git tracks or would track where it is a repository, else all below root but
 // the usual folders. git tells whether it was asked.
-func listFiles(ctx context.Context, root string) (files []string, git bool, err error) {
-	out, err := gitOutput(ctx, root, "ls-files", "-z", "-co", "--exclude-standard", "--", ".")
+func Files(ctx context.Context, root string) (files []string, git bool, err error) {
+	out, err := GitOutput(ctx, root, "ls-files", "-z", "-co", "--exclude-standard", "--", ".")
 	if err != nil {
 		files, err = walk(root)
 		return files, false, err
 	}
 	for name := range bytes.SplitSeq(out, []byte{0}) {
 		file := string(name)
-		if file != "" && !slices.ContainsFunc(strings.Split(path.Dir(file), "/"), isLeftOut) {
+		if file != "" && !slices.ContainsFunc(strings.Split(path.Dir(file), "/"), IsLeftOut) {
 			files = append(files, file)
 		}
 	}
@@ -40,12 +37,12 @@ func listFiles(ctx context.Context, root string) (files []string, git bool, err 
 	return slices.Compact(files), true, nil
 }
 
-// isLeftOut: a build folder may be tracked by mistake, node_modules too.
-func isLeftOut(folder string) bool { return slices.Contains(leftOut, folder) }
+// IsLeftOut: a build folder may be tracked by mistake, node_modules too.
+func IsLeftOut(folder string) bool { return slices.Contains(leftOut, folder) }
 
-// gitOutput asks git; a repository that hangs (a network file system) counts
+// GitOutput asks git; a repository that hangs (a network file system) counts
 // as none.
-func gitOutput(ctx context.Context, root string, args ...string) ([]byte, error) {
+func GitOutput(ctx context.Context, root string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false"}, args...)...)
@@ -63,7 +60,7 @@ func walk(root string) ([]string, error) {
 			return err
 		case err != nil: // a folder of another user
 			return fs.SkipDir
-		case d.IsDir() && name != root && isLeftOut(d.Name()):
+		case d.IsDir() && name != root && IsLeftOut(d.Name()):
 			return fs.SkipDir
 		case !d.Type().IsRegular():
 			return nil
@@ -76,25 +73,4 @@ func walk(root string) ([]string, error) {
 	})
 	slices.Sort(files)
 	return files, err
-}
-
-// readFile reads a file of the project; false where it can't be read or is a bundle.
-func readFile(root, name string) (string, bool) {
-	return readUpTo(root, name, maxFile)
-}
-
-// readLock reads a lock file, which may be long.
-func readLock(root, name string) (string, bool) { return readUpTo(root, name, 64<<20) }
-
-func readUpTo(root, name string, most int64) (string, bool) {
-	file := filepath.Join(root, filepath.FromSlash(name))
-	info, err := os.Stat(file)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
-		return "", false
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", false
-	}
-	return strings.TrimPrefix(string(text), "\ufeff"), true
 }
