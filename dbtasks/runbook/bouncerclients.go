@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"context"
 	"maps"
 	"os"
 
@@ -46,7 +47,7 @@ func (sc scene) inUse(sessions []pgops.Session, clients map[int]server.Client) [
 }
 
 // addBouncer adds who holds the pooler's clients.
-func (r *WhoReport) addBouncer(sc scene, deps *Deps) {
+func (r *WhoReport) addBouncer(ctx context.Context, sc scene, deps *Deps) {
 	url, err := deps.Config.Database()
 	if sc.bouncer == nil || err != nil {
 		return
@@ -70,7 +71,7 @@ func (r *WhoReport) addBouncer(sc scene, deps *Deps) {
 		}
 		sessions = append(sessions, s)
 	}
-	clients := pooler.srv.Clients(sc.Machine, sessions)
+	clients := pooler.srv.Clients(ctx, sc.Machine, sessions)
 	maps.Copy(clients, overSocket)
 	r.Bouncer.Sources = sources(pooler, sessions, clients)
 }

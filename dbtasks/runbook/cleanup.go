@@ -193,7 +193,7 @@ func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, e
 		return r, err
 	}
 	var chosen []pgops.Session
-	clients := sc.holders(all)
+	clients := sc.holders(ctx, all)
 	if o.Spare == SpareProject {
 		end.Spare = sc.heldBy(clients, machine.Ours)
 	}
@@ -303,7 +303,7 @@ func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since
 			return err
 		}
 		sc := a.scene(ctx, deps, m)
-		r.BackBy = sources(sc, r.CameBack, sc.holders(r.CameBack))
+		r.BackBy = sources(sc, r.CameBack, sc.holders(ctx, r.CameBack))
 	}
 	r.Slots = a.server.Slots
 	r.Slots.Used = len(now) + 1 // our own

@@ -102,7 +102,7 @@ func askLimits(ctx context.Context, deps *Deps, a *access) (LimitsReport, pgops.
 	}
 	sc := a.scene(ctx, deps, m)
 	who := WhoReport{Target: targetOf(deps.Pool.URL(), sc.srv)}
-	who.fill(sc, sessions)
+	who.fill(ctx, sc, sessions)
 	slots := a.server.Slots
 	r := LimitsReport{OK: true, Target: who.Target, Route: a.route, Version: a.server.Version, Slots: slots, Usable: slots.Usable(), Free: slots.Free(),
 		RoleLimits: limits.Roles, DatabaseLimits: limits.Databases, Timeouts: limits.Timeouts, PoolLimit: url.Limit, Sources: who.Sources}
@@ -177,7 +177,7 @@ func (r LimitsReport) Headline() string {
 	if r.Refusal != "" {
 		return "No slot is left to ask with: the server's limits can't be told"
 	}
-	line := fmt.Sprintf("%d of %d usable slots in use", r.Slots.Used, r.Usable)
+	line := slotsInUse(r.Slots) + " in use"
 	switch {
 	case r.Processes == 0:
 		return line + fmt.Sprintf("; no process of this machine holds a session of role %q", r.Target.Role)

@@ -23,7 +23,7 @@ func noWayIn(ctx context.Context, deps *Deps, sc scene, doors *reserved, o openO
 	if sc.srv.Trouble != "" {
 		f.Details = append(f.Details, sc.srv.Trouble)
 	}
-	list := sc.nameHolders(f, sc.seenFromOutside(deps))
+	list := sc.nameHolders(ctx, f, sc.seenFromOutside(deps))
 	if pgops.CauseOf(refused) == pgops.CausePoolerLimit || sc.srv.Kind == server.Pooler {
 		f.Next = "set DIRECT_URL in .env to the server behind the pooler, then: " + deps.Command(o.caller)
 		return f

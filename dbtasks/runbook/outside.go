@@ -50,8 +50,8 @@ func whoWithoutSession(ctx context.Context, deps *Deps, refusal *Failure) (WhoRe
 	if pgops.Cause(refusal.Code) == pgops.CausePoolerLimit {
 		sc.bouncer = askBouncer(ctx, deps, sc.Machine)
 	}
-	r.fill(sc, sessions)
-	r.addBouncer(sc, deps)
+	r.fill(ctx, sc, sessions)
+	r.addBouncer(ctx, sc, deps)
 	return r, nil
 }
 

@@ -37,7 +37,7 @@ func restartOf(deps *Deps, sc scene) (pgserver.Restart, error) {
 // can't be seen, or only in part.
 func subjectOf(sc scene) (pgserver.Subject, error) {
 	if c := sc.srv.Container; c != nil {
-		return pgserver.Subject{Container: &engine.Container{Engine: &engine.Engine{Program: c.Engine}, ID: c.ID, Name: c.Name, Image: c.Image, Project: c.Project, Service: c.Service}}, nil
+		return pgserver.Subject{Container: c}, nil
 	}
 	if sc.srv.Postmaster.PID == 0 {
 		return pgserver.Subject{}, nil

@@ -64,8 +64,8 @@ func (a *access) on(ctx context.Context, m *machine.Machine) *server.Server {
 
 // holders maps the backends of sessions to the processes of this machine at
 // their other ends. What PgBouncer's console says is its own is the pooler's.
-func (sc scene) holders(sessions []pgops.Session) map[int]server.Client {
-	clients := sc.srv.Clients(sc.Machine, sessions)
+func (sc scene) holders(ctx context.Context, sessions []pgops.Session) map[int]server.Client {
+	clients := sc.srv.Clients(ctx, sc.Machine, sessions)
 	for _, s := range sessions {
 		if _, ok := sc.bouncer.server(s); ok && sc.bouncer.PID != 0 {
 			clients[s.PID] = server.Client{PIDs: []int{sc.bouncer.PID}}
@@ -100,8 +100,8 @@ const mostHolders = 8
 // processes at the client ends, by titles and sockets alone, most sessions
 // first. ours tells whether a dev server or another process of this project is
 // among them.
-func (sc scene) nameHolders(f *Failure, sessions []pgops.Session) (list []Source) {
-	list = sources(sc, sessions, sc.holders(sessions))
+func (sc scene) nameHolders(ctx context.Context, f *Failure, sessions []pgops.Session) (list []Source) {
+	list = sources(sc, sessions, sc.holders(ctx, sessions))
 	hidden := 0
 	for i, s := range list {
 		if s.PID == os.Getpid() {

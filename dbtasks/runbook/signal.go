@@ -12,8 +12,9 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 )
 
-// signalTimeout bounds the third rung.
-const signalTimeout = 5 * time.Second
+// signalTimeout bounds the third rung: a container's engine may need seconds on
+// a busy machine.
+const signalTimeout = 8 * time.Second
 
 // idleBackends finds, without a login, the idle backends of the URL's database
 // among the children of this server's process, oldest first. Where it can't, it
@@ -103,16 +104,16 @@ func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.
 }
 
 // openInContainer is the third rung for a server in a container, whose
-// processes are not ours to signal: one idle session after the other is ended
-// from within, through the engine, until a login gets the slot.
+// processes are not ours to signal: idle sessions are ended from within, through
+// the engine, as few as possible, until a login gets a slot.
 func openInContainer(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause) (*access, string) {
 	url := deps.Pool.URL()
 	freed := 0
-	for ctx.Err() == nil {
-		how, err := doors.sc.srv.FreeSlot(ctx, url.User, url.Database, cause == pgops.CauseRoleLimit)
-		if err == nil {
-			freed++
-			deps.progress("in %s: %s", doors.sc.srv.Container, how)
+	for n := 1; ctx.Err() == nil; n = max(3, 2*n) {
+		how, err := doors.sc.srv.FreeSlots(ctx, n, url.User, url.Database, cause == pgops.CauseRoleLimit)
+		freed += len(how)
+		for _, one := range how {
+			deps.progress("in %s: %s", doors.sc.srv.Container, one)
 		}
 		if a := seize(ctx, deps, doors); a != nil {
 			return a.freedBy(freed), ""

@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -36,16 +37,46 @@ type Source struct {
 	Container    string    `json:"container,omitempty"` // the client is in this container of this machine
 	Through      string    `json:"through,omitempty"`   // what stands between and hides the process: "docker-proxy"
 	Count        int       `json:"count"`
-	Idle         int       `json:"idle"`
+	Idle         int       `json:"idle"`                 // 0 and absent in JSON where no state is known
 	LastMinute   int       `json:"last_minute"`          // of Count, opened within the last minute
-	OldestMS     int64     `json:"oldest_ms"`            // since the oldest was opened; 0: hidden
+	OldestMS     int64     `json:"oldest_ms"`            // since the oldest was opened; both absent in JSON where no start is known
 	Pools        int       `json:"pools"`                // separate pools within the process, by the times of their sessions
 	LeftBehind   int       `json:"left_behind"`          // idle sessions of all pools but the newest: left by reloads
 	Pooler       bool      `json:"pooler"`               // a connection pooler, which holds them for clients of its own
 	Clients      int       `json:"clients,omitempty"`    // of the pooler
 	ClientsOf    []string  `json:"clients_of,omitempty"` // the local processes that hold most of these
 
-	Members []pgops.SessionID `json:"-"` // the sessions
+	Members     []pgops.SessionID `json:"-"` // the sessions
+	StatesKnown bool              `json:"-"` // of at least one
+	TimesKnown  bool              `json:"-"` // when at least one was opened
+}
+
+// MarshalJSON leaves out what is not known.
+func (s Source) MarshalJSON() ([]byte, error) {
+	type plain Source
+	out := struct {
+		plain
+		Idle       *int   `json:"idle,omitempty"`
+		LastMinute *int   `json:"last_minute,omitempty"`
+		OldestMS   *int64 `json:"oldest_ms,omitempty"`
+	}{plain: plain(s)}
+	if s.StatesKnown {
+		out.Idle = &s.Idle
+	}
+	if s.TimesKnown {
+		out.LastMinute, out.OldestMS = &s.LastMinute, &s.OldestMS
+	}
+	return json.Marshal(out)
+}
+
+// IdleWords and TimeWords are what is known of the sessions, for people: "5
+// idle", "2 opened in the last minute, the oldest 3 min ago"; empty where
+// nothing is.
+func (s Source) IdleWords() string {
+	if !s.StatesKnown {
+		return ""
+	}
+	return fmt.Sprintf("%d idle", s.Idle)
 }
 
 // sources groups sessions by the process that holds them, most sessions first.
@@ -98,7 +129,9 @@ func sourceOf(list []pgops.Session) Source {
 		if s.State == pgops.StateIdle {
 			src.Idle++
 		}
+		src.StatesKnown = src.StatesKnown || s.State != pgops.StateHidden
 		if s.BackendStart != nil {
+			src.TimesKnown = true
 			age := now.Sub(*s.BackendStart)
 			src.OldestMS = max(src.OldestMS, age.Milliseconds())
 			if age < time.Minute {

@@ -77,7 +77,7 @@ func targetOf(url *settings.URL, s *server.Server) Target {
 		t.Listener = &Listener{PID: s.Listener.PID, Name: s.Listener.Name}
 	}
 	if c := s.Container; c != nil {
-		t.Container = &Container{Engine: c.Engine, ID: c.ID, Name: c.Name, Image: c.Image, Project: c.Project, Service: c.Service, State: c.State, words: c.String()}
+		t.Container = &Container{Engine: c.Engine.Program, ID: c.ID, Name: c.Name, Image: c.Image, Project: c.Project, Service: c.Service, State: string(c.State), words: c.String()}
 	}
 	return t
 }

@@ -64,7 +64,7 @@ func Test(ctx context.Context, deps *Deps, o TestOptions) (TestReport, error) {
 		f := behindPooler(ctx, deps, url, loginFailure(deps, url, err))
 		if pgops.CauseOf(err).NoSlot() {
 			if sc, err := sceneWithoutSession(ctx, deps); err == nil {
-				sc.nameHolders(f, sc.seenFromOutside(deps))
+				sc.nameHolders(ctx, f, sc.seenFromOutside(deps))
 			}
 		}
 		return TestReport{}, f

@@ -261,7 +261,7 @@ func (v *verification) count(ctx context.Context) (int, error) {
 		v.report.CountedBy = "process"
 		return n, nil
 	}
-	clients := v.held.on(ctx, m).Clients(m, sessions)
+	clients := v.held.on(ctx, m).Clients(ctx, m, sessions)
 	byProcess, byDatabase := 0, 0
 	for _, s := range sessions {
 		if s.ApplicationName == pgops.ApplicationName {

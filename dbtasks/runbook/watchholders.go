@@ -40,6 +40,6 @@ func (c *holders) of(ctx context.Context, deps *Deps, a *access, bouncer *Bounce
 	}
 	sc := scene{Machine: c.machine, srv: a.on(ctx, c.machine), root: deps.Config.Root, bouncer: bouncer}
 	var r WhoReport
-	r.fill(sc, sessions)
+	r.fill(ctx, sc, sessions)
 	return r.Sources, r.Sessions
 }

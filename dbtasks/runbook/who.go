@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -57,8 +58,8 @@ func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
 	sc := a.scene(ctx, deps, m)
 	slots := a.server.Slots
 	r := WhoReport{OK: true, Target: targetOf(deps.Pool.URL(), sc.srv), Route: a.route, Slots: slots, Usable: slots.Usable(), Free: slots.Free(), Sessions: []WhoSession{}}
-	r.fill(sc, sessions)
-	r.addBouncer(sc, deps)
+	r.fill(ctx, sc, sessions)
+	r.addBouncer(ctx, sc, deps)
 	return r, nil
 }
 
@@ -78,13 +79,13 @@ func (a *access) whenCrowded(ctx context.Context, deps *Deps, slots pgops.Slots)
 	if err != nil {
 		return ""
 	}
-	r.fill(a.scene(ctx, deps, m), sessions)
+	r.fill(ctx, a.scene(ctx, deps, m), sessions)
 	return r.Headline()
 }
 
 // fill finds the sources.
-func (r *WhoReport) fill(sc scene, sessions []pgops.Session) {
-	clients := sc.holders(sessions)
+func (r *WhoReport) fill(ctx context.Context, sc scene, sessions []pgops.Session) {
+	clients := sc.holders(ctx, sessions)
 	r.Sources = sources(sc, sessions, clients)
 	for _, s := range sessions {
 		w := WhoSession{Session: s}
@@ -109,18 +110,44 @@ func (r WhoReport) Headline() string {
 	if processes == 1 {
 		noun = "process"
 	}
-	line := fmt.Sprintf("%d of %d usable slots held by %d local %s", r.Slots.Used, r.Usable, processes, noun)
+	line := fmt.Sprintf("%s held by %d local %s", slotsInUse(r.Slots), processes, noun)
 	if r.Refusal != "" {
 		line = fmt.Sprintf("No slot is left; %d connections seen from outside, held by %d local %s", len(r.Sessions), processes, noun)
 	}
 	if len(r.Sources) == 0 {
-		return fmt.Sprintf("%d of %d usable slots in use; no client session but our own", r.Slots.Used, r.Usable)
+		return fmt.Sprintf("%s in use; no client session but our own", slotsInUse(r.Slots))
 	}
 	if others := len(r.Sources) - processes; others > 0 {
 		line += fmt.Sprintf(" and by %d whose process can't be told from here", others)
 	}
 	if len(r.Sources) > 0 {
-		line += fmt.Sprintf("; %s holds %d of them, %d idle", r.Sources[0].Name(), r.Sources[0].Count, r.Sources[0].Idle)
+		line += fmt.Sprintf("; %s holds %d of them", r.Sources[0].Name(), r.Sources[0].Count)
+		if idle := r.Sources[0].IdleWords(); idle != "" {
+			line += ", " + idle
+		}
 	}
 	return line
+}
+
+// slotsInUse is "5 of 17 usable slots"; where superusers use reserved ones,
+// which are none of the usable, those are told apart.
+func slotsInUse(s pgops.Slots) string {
+	if over := s.Used - s.Usable(); over > 0 {
+		return fmt.Sprintf("all %d usable slots and %d reserved ones", s.Usable(), over)
+	}
+	return fmt.Sprintf("%d of %d usable slots", s.Used, s.Usable())
+}
+
+// MarshalJSON leaves the slots out where there was no session to ask with.
+func (r WhoReport) MarshalJSON() ([]byte, error) {
+	type plain WhoReport
+	if r.Refusal == "" {
+		return json.Marshal(plain(r))
+	}
+	return json.Marshal(struct {
+		plain
+		Slots  *int `json:"slots,omitempty"`
+		Usable *int `json:"usable,omitempty"`
+		Free   *int `json:"free,omitempty"`
+	}{plain: plain(r)})
 }

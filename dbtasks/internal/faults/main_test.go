@@ -9,10 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/clitest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 )
 
@@ -55,41 +55,10 @@ func compile() (err error) {
 	if err := os.Chmod(shop.dir, 0o755); err != nil {
 		return err
 	}
-	root, err := filepath.Abs("../../..")
-	if err != nil {
+	if shop.runbook, err = clitest.Compile("../../..", shop.dir); err != nil {
 		return err
 	}
-	gomod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	if err != nil {
-		return err
-	}
-	gosum, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	if err != nil {
-		return err
-	}
-	module := filepath.Join(shop.dir, "module")
-	_, requires, _ := strings.Cut(string(gomod), "go 1.26.0\n")
-	files := map[string]string{
-		"go.mod":                "module example.com/shop\n\ngo 1.26.0\n" + requires + "\nrequire github.com/pgrunbook/pgrunbook v0.0.0\n\nreplace github.com/pgrunbook/pgrunbook => " + root + "\n",
-		"go.sum":                string(gosum),
-		"magefiles/magefile.go": "//go:build mage\n\npackage main\n\nimport (\n\t//mage:import\n\t_ \"github.com/pgrunbook/pgrunbook/dbtasks\"\n)\n",
-	}
-	for name, text := range files {
-		path := filepath.Join(module, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			return err
-		}
-	}
-	shop.runbook, shop.node = filepath.Join(shop.dir, "dbtasks"), filepath.Join(shop.dir, "node")
-	cmd := exec.Command("go", "tool", "mage", "-compile", shop.runbook)
-	cmd.Dir = module
-	cmd.Env = append(os.Environ(), "MAGEFILE_CACHE="+filepath.Join(shop.dir, "cache"), "GOFLAGS=-mod=mod "+os.Getenv("GOFLAGS"))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("mage -compile: %w: %s", err, out)
-	}
+	shop.node = filepath.Join(shop.dir, "node")
 	self, err := os.Executable()
 	if err != nil {
 		return err

@@ -1,12 +1,21 @@
 package machine
 
-import "github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+import (
+	"context"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+)
 
 // InnerPID lists the processes of PostgreSQL in pid namespaces below ours,
-// containers, whose pid in there is this one: as this machine numbers them.
-func (m *Machine) InnerPID(inner int) []int {
+// containers, whose pid in there is this one: as this machine numbers them. It
+// looks now: what is asked for is mostly a backend that was forked a moment ago.
+func InnerPID(ctx context.Context, inner int) []int {
+	table, err := hostops.SnapshotBut(ctx, underPostgres)
+	if err != nil {
+		return nil
+	}
 	var list []int
-	for _, p := range m.Table.All() {
+	for _, p := range table.All() {
 		if p.Name != "postgres" || p.PID == inner {
 			continue
 		}

@@ -25,6 +25,7 @@ type Machine struct {
 	ports    map[int][]int // by pid: that it listens on
 	poolers  map[int]int   // by account: its only pooler; 0 where there are several
 	unixEnds bool          // the sockets of PostgreSQL's own backends were read too
+	engines  engines
 
 	mu       sync.Mutex                // guards what is told when it is asked for
 	projects map[string]Project        // by folder

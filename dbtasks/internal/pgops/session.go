@@ -28,16 +28,16 @@ func (s State) InTransaction() bool { return s == StateIdleInTx || s == StateIdl
 
 // Session is one client session of a database as the server sees it.
 type Session struct {
-	PID             int           `json:"pid"`
+	PID             int           `json:"pid,omitempty"`           // 0: not known (told by its client's end alone)
 	BackendStart    *time.Time    `json:"backend_start,omitempty"` // null: hidden from this role
-	Role            string        `json:"role"`
-	Database        string        `json:"database"`
+	Role            string        `json:"role,omitempty"`
+	Database        string        `json:"database,omitempty"`
 	ApplicationName string        `json:"application_name"`
 	ClientAddr      string        `json:"client_addr,omitempty"` // empty: Unix socket, or hidden
 	ClientPort      int           `json:"client_port,omitempty"` // -1: Unix socket; 0: hidden
 	State           State         `json:"state"`
 	Age             time.Duration `json:"-"` // since state_change, else since backend_start; 0 where hidden
-	AgeMS           int64         `json:"age_ms"`
+	AgeMS           int64         `json:"age_ms,omitempty"`        // at least 1 where it is known
 	Query           string        `json:"-"` // how its last statement begins, literals left out; empty: none, or hidden
 }
 
@@ -71,9 +71,9 @@ func (s *Session) scanTargets(ageMS **int64) []any {
 // settle completes what scanTargets left raw.
 func (s *Session) settle(ms *int64) {
 	s.Query = firstWordsOf(s.Query)
-	if ms != nil && *ms > 0 {
-		s.AgeMS = *ms
-		s.Age = time.Duration(*ms) * time.Millisecond
+	if ms != nil {
+		s.AgeMS = max(1, *ms)
+		s.Age = time.Duration(s.AgeMS) * time.Millisecond
 	}
 }
 

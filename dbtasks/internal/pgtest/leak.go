@@ -39,10 +39,11 @@ type Leak struct {
 
 // LeakOptions describe a leaking process.
 type LeakOptions struct {
-	URL         string // whose sessions; may have an application_name
-	Sessions    int    // how many
-	Dir         string // its working directory; "": one that is no project's, for a cleanup spares another project's
-	Transaction bool   // each idle in a transaction, not idle
+	URL         string                    // whose sessions; may have an application_name
+	Sessions    int                       // how many
+	Dir         string                    // its working directory; "": one that is no project's, for a cleanup spares another project's
+	Transaction bool                      // each idle in a transaction, not idle
+	As          func(*exec.Cmd) *exec.Cmd // makes the command another account's; nil: this process' own
 }
 
 // StartLeak starts a leaking process and returns when it has all its sessions.
@@ -50,6 +51,9 @@ type LeakOptions struct {
 func StartLeak(t testing.TB, o LeakOptions) *Leak {
 	t.Helper()
 	cmd := LeakCommand(o)
+	if o.As != nil {
+		o.As(cmd)
+	}
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

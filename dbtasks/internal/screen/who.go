@@ -2,6 +2,7 @@ package screen
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -41,7 +42,14 @@ func (p *Printer) Who(r runbook.WhoReport) {
 		if s.HolderPID != 0 {
 			holder = fmt.Sprintf("pid %d", s.HolderPID)
 		}
-		fmt.Fprint(w, plain.Sprintf("  %d\t%s\t%s\t%s\t%s\t%s\t%s\n", s.PID, holder, s.Database, s.Role, named(s.ApplicationName), s.State, Age(s.Age)))
+		backend, since := "unknown", "unknown"
+		if s.PID != 0 {
+			backend = strconv.Itoa(s.PID)
+		}
+		if s.AgeMS != 0 {
+			since = Age(s.Age)
+		}
+		fmt.Fprint(w, plain.Sprintf("  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", backend, holder, unknown(s.Database), unknown(s.Role), named(s.ApplicationName), s.State, since))
 	}
 	_ = w.Flush()
 }
@@ -54,15 +62,28 @@ func (p *Printer) source(s runbook.Source) {
 	case s.Project != "":
 		whose = ", another project"
 	}
-	p.line("  %s%s: %s, %d idle, %d opened in the last minute, the oldest %s ago; of %s, role %s, database %s",
-		s.Name(), whose, plural(s.Count, "session"), s.Idle, s.LastMinute, Age(time.Duration(s.OldestMS)*time.Millisecond),
-		names(s.Applications), strings.Join(s.Roles, ", "), strings.Join(s.Databases, ", "))
+	known := []string{plural(s.Count, "session")}
+	if idle := s.IdleWords(); idle != "" {
+		known = append(known, idle)
+	}
+	if s.TimesKnown {
+		known = append(known, fmt.Sprintf("%d opened in the last minute, the oldest %s ago", s.LastMinute, Age(time.Duration(s.OldestMS)*time.Millisecond)))
+	}
+	p.line("  %s%s: %s; of %s, role %s, database %s", s.Name(), whose, strings.Join(known, ", "), names(s.Applications), unknown(strings.Join(s.Roles, ", ")), unknown(strings.Join(s.Databases, ", ")))
 	if s.LeftBehind > 0 {
 		p.line("    looks like a leak: %d pools in one process; %d idle sessions are of pools that a reload left behind", s.Pools, s.LeftBehind)
 	}
 	if s.Stopped {
 		p.line("    the process is stopped (Ctrl+Z): it keeps its sessions until it goes on or ends")
 	}
+}
+
+// unknown is a name, or the word for one that is not told.
+func unknown(name string) string {
+	if name == "" {
+		return "unknown"
+	}
+	return name
 }
 
 func names(applications []string) string {

@@ -38,7 +38,7 @@ func (s *Server) Backends(m *machine.Machine) []Backend {
 			continue
 		}
 		b := Backend{Process: c, Title: title, inner: c.PID}
-		if s.Container != nil {
+		if s.contained() {
 			if n, err := hostops.InnerPID(c.PID); err == nil {
 				b.inner = n
 			}

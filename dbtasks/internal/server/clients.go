@@ -1,10 +1,12 @@
 package server
 
 import (
+	"context"
 	"maps"
 	"net/netip"
 	"slices"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
@@ -13,10 +15,10 @@ import (
 // Client is who is at the other end of a session, as far as it can be told.
 // The zero Client is nobody that can be told from here.
 type Client struct {
-	PIDs      []int      // processes of this machine that hold the socket, lowest first
-	Container *Container // the client runs in this container
-	Through   string     // what stands between and hides the process: "docker-proxy"
-	Gone      bool       // its end was this machine's own, and does not exist any more
+	PIDs      []int             // processes of this machine that hold the socket, lowest first
+	Container *engine.Container // the client runs in this container
+	Through   string            // what stands between and hides the process: "docker-proxy"
+	Gone      bool              // its end was this machine's own, and does not exist any more
 }
 
 // ClientEnd is the client's end of a session; there is none over a Unix socket,
@@ -43,10 +45,10 @@ func Ends(sessions []pgops.Session) []netip.AddrPort {
 // Clients tells who is at the other end of each session of this server, by the
 // backend's pid. What another account holds whose only candidate is one pooler
 // is the pooler's.
-func (s *Server) Clients(m *machine.Machine, sessions []pgops.Session) map[int]Client {
+func (s *Server) Clients(ctx context.Context, m *machine.Machine, sessions []pgops.Session) map[int]Client {
 	direct := s.directEnds(m)
 	overSocket := s.socketEnds(m)
-	forwarded := s.forwardedEnds(m, sessions)
+	forwarded := s.forwardedEnds(ctx, m, sessions)
 	clients := make(map[int]Client, len(sessions))
 	for _, session := range sessions {
 		if session.ClientPort < 0 {
@@ -59,11 +61,12 @@ func (s *Server) Clients(m *machine.Machine, sessions []pgops.Session) map[int]C
 		if !ok {
 			continue
 		}
+		through, forwardedHere := forwarded[end]
 		switch pids, here := direct[end]; {
-		case here:
+		case here && s.Kind != Forwarded:
 			clients[session.PID] = Client{PIDs: pids} // none: it is another account's
-		case forwarded[end].known():
-			clients[session.PID] = forwarded[end]
+		case forwardedHere:
+			clients[session.PID] = through
 		case s.Local && s.Kind == Direct && hostops.LocalAddress(end.Addr()):
 			// The server is on this machine's network, so its client's end would
 			// be too. (Of a server behind a forwarder that can't be said: the
@@ -72,10 +75,6 @@ func (s *Server) Clients(m *machine.Machine, sessions []pgops.Session) map[int]C
 		}
 	}
 	return clients
-}
-
-func (c Client) known() bool {
-	return len(c.PIDs) > 0 || c.Container != nil || c.Through != "" || c.Gone
 }
 
 // directEnds maps the client ends of connections to this server, seen on this
@@ -123,7 +122,7 @@ func (s *Server) serves(m *machine.Machine, ip netip.Addr) bool {
 // machine's.
 func (s *Server) socketEnds(m *machine.Machine) map[int][]int {
 	ends := m.Sockets.UnixClients(s.Port())
-	if s.Container == nil {
+	if !s.contained() {
 		return ends
 	}
 	inner := map[int][]int{}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
@@ -40,14 +41,42 @@ func (s *Server) ProveWithoutSession(ctx context.Context, m *machine.Machine) {
 		s.proveByEngine(ctx, m)
 		return
 	}
-	container := containerID(postmaster.PID)
-	if container != "" {
+	if id := containerOf(postmaster.PID); id != "" {
 		s.Postmaster = postmaster
 		s.proveByEngine(ctx, m)
+		if !s.Local {
+			s.proveByForwarder(m, id)
+		}
 	}
 	if !s.Local && s.uid >= 0 && s.uid == postmaster.UID {
 		s.Kind, s.Local, s.Postmaster, s.Listener = Direct, true, postmaster, postmaster
 		s.Proof = fmt.Sprintf("PostgreSQL (pid %d) on this machine forks for our connection", postmaster.PID)
+	}
+}
+
+// proveByForwarder is for users who may not ask the engine: root's own forwarder
+// takes connections to the address, and the process that forked for ours lives
+// in a container.
+func (s *Server) proveByForwarder(m *machine.Machine, id string) {
+	if s.uid != 0 && s.uid != -1 {
+		return
+	}
+	for _, p := range m.Table.All() {
+		f, ok := hostops.ForwardOf(p)
+		if !ok || p.UID != 0 {
+			continue
+		}
+		if f.ID != id && !covers(f.Host, s.Address.TCP) {
+			continue
+		}
+		if f.Container.Addr().IsValid() {
+			s.relay = relay{[]netip.AddrPort{f.Host}, f.Container}
+		} else {
+			s.relay = relay{published: []netip.AddrPort{s.Address.TCP}}
+		}
+		s.Kind, s.Local = Forwarded, true
+		s.Proof = fmt.Sprintf("%s (pid %d) leads there, and PostgreSQL (pid %d) in container %.12s of this machine forks for our connection", p.Name, p.PID, s.Postmaster.PID, id)
+		return
 	}
 }
 

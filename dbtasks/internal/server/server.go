@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
@@ -51,7 +52,7 @@ type Server struct {
 	// is the process as this machine numbers it.
 	Postmaster hostops.Process
 	// Container is where the server runs; nil: in none, or not told.
-	Container *Container
+	Container *engine.Container
 
 	Local bool
 	Proof string // why it counts as local, or why it does not; a sentence's end for people
@@ -68,8 +69,10 @@ type Server struct {
 	// own words; empty: it was asked, or there was no need.
 	Trouble string
 
-	uid    int // the account that listens; -1: not told
-	behind int // port of the server behind a pooler; 0: none
+	relay  relay
+	inside string // the account that the server runs as in its container, "uid:gid"; empty: not asked for
+	uid    int    // the account that listens; -1: not told
+	behind int    // port of the server behind a pooler; 0: none
 }
 
 // String names the server for people.
@@ -210,7 +213,11 @@ func (s *Server) Is(other *Server) bool {
 	return s.Postmaster.PID != 0 && s.Postmaster.Identity == other.Postmaster.Identity
 }
 
-// MaySignal tells whether this user may signal the server's processes.
+// contained tells whether the server runs in a container, known by name or not.
+func (s *Server) contained() bool { return s.Container != nil || containerOf(s.Postmaster.PID) != "" }
+
+// MaySignal tells whether this user may signal the server's processes. Those of
+// a container are signalled from within alone.
 func (s *Server) MaySignal() bool {
-	return s.Postmaster.PID != 0 && (os.Geteuid() == 0 || s.Postmaster.Mine())
+	return s.Postmaster.PID != 0 && !s.contained() && (os.Geteuid() == 0 || s.Postmaster.Mine())
 }

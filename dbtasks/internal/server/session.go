@@ -34,7 +34,7 @@ func (s *Server) Prove(ctx context.Context, m *machine.Machine, conn net.Conn, t
 	if s.Local { // by what listens; the session says whether it is what answers
 		s.Local, s.Proof = false, "what listens there is not what answered: the connection is sent on to somewhere else"
 	}
-	backend, found := backendOf(m, told)
+	backend, found := backendOf(ctx, told)
 	switch {
 	case s.Address.IsUnix() && s.proveSocket(m, backend, found):
 	case pooled && s.provePooled(m, backend, found, told):
@@ -48,27 +48,36 @@ func (s *Server) Prove(ctx context.Context, m *machine.Machine, conn net.Conn, t
 // pid that the server tells, or, in a container, that is its innermost one; it
 // is a child of PostgreSQL whose start is the one that the server tells; and
 // its title carries the client's address and port as the server sees them.
-func backendOf(m *machine.Machine, told pgops.Server) (hostops.Process, bool) {
-	for _, pid := range append([]int{told.BackendPID}, m.InnerPID(told.BackendPID)...) {
-		p, err := hostops.Find(pid)
-		if err != nil || p.Name != "postgres" {
-			continue
-		}
-		parent, err := hostops.Find(p.PPID)
-		if err != nil || parent.Name != "postgres" || !near(parent.StartTime, told.Started) {
-			continue
-		}
-		if carries(p.Title(), told) {
+func backendOf(ctx context.Context, told pgops.Server) (hostops.Process, bool) {
+	if p, ok := serves(told.BackendPID, told); ok {
+		return p, true
+	}
+	for _, pid := range machine.InnerPID(ctx, told.BackendPID) {
+		if p, ok := serves(pid, told); ok {
 			return p, true
 		}
 	}
 	return hostops.Process{}, false
 }
 
-// near compares a process's start with what a server tells; a start that this
-// system does not tell agrees with all.
+func serves(pid int, told pgops.Server) (hostops.Process, bool) {
+	p, err := hostops.Find(pid)
+	if err != nil || p.Name != "postgres" {
+		return p, false
+	}
+	parent, err := hostops.Find(p.PPID)
+	if err != nil || parent.Name != "postgres" || !near(parent.StartTime, told.Started) {
+		return p, false
+	}
+	return p, carries(p.Title(), told)
+}
+
+// near compares a process's start with what a server tells of its own. A
+// process may be older than the server in it: a container's entry point becomes
+// the server. It is never younger. A start that this system does not tell agrees
+// with all.
 func near(process, told time.Time) bool {
-	return process.IsZero() || told.IsZero() || process.Sub(told).Abs() < startSlack
+	return process.IsZero() || told.IsZero() || process.Before(told.Add(startSlack))
 }
 
 // carries tells whether a backend's title names the client end that the server
@@ -151,7 +160,7 @@ func (s *Server) isLocal(m *machine.Machine, kind Kind, backend hostops.Process,
 	if s.Kind == Unknown || s.Kind == Other || kind == Forwarded {
 		s.Kind = kind
 	}
-	if p, err := hostops.Find(backend.PPID); err == nil {
+	if p, err := hostops.Find(backend.PPID); err == nil && backend.PID != 0 {
 		s.Postmaster = p
 	}
 	if s.Kind == Direct && s.Listener.PID == 0 {

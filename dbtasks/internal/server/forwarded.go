@@ -1,0 +1,111 @@
+package server
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+)
+
+// forwardedEnds tells who is behind the client ends that a server sees which
+// are not its clients' own: those of a forwarder, and those of other containers.
+// It has an answer for every end that is not this machine's own, and for all of
+// a server in a container, if only what hides the process.
+func (s *Server) forwardedEnds(ctx context.Context, m *machine.Machine, sessions []pgops.Session) map[netip.AddrPort]Client {
+	found := map[netip.AddrPort]Client{}
+	var open []netip.AddrPort
+	for _, session := range sessions {
+		end, ok := ClientEnd(session)
+		switch {
+		case !ok:
+		case !hostops.LocalAddress(end.Addr()):
+			// Another machine's, or a container's on a network of this one.
+			if c := s.containerClient(ctx, m, end.Addr()); c.Container != nil {
+				found[end] = c
+			}
+		case s.Kind == Forwarded:
+			open = append(open, end)
+		}
+	}
+	if len(open) == 0 {
+		return found
+	}
+	relayed := s.relayed(ctx)
+	kept, connected := s.keptPorts(m), m.Sockets.Connected()
+	for _, end := range open {
+		client := Client{Through: s.forwarder()}
+		if c, ok := relayed[end]; ok && c.PID != 0 {
+			client = Client{PIDs: []int{c.PID}}
+		} else if pids := kept[end.Port()]; len(pids) > 0 && !connected[end] { // else it is the forwarder's own
+			client = Client{PIDs: pids}
+		}
+		found[end] = client
+	}
+	return found
+}
+
+// containerClient asks the engines whose address a client has, where it may be
+// a container's.
+func (s *Server) containerClient(ctx context.Context, m *machine.Machine, addr netip.Addr) Client {
+	if !addr.IsPrivate() {
+		return Client{}
+	}
+	return Client{Container: m.ContainerAt(ctx, addr)}
+}
+
+// relayed pairs the forwarder's connections with those it accepted, by what the
+// kernel counted on both.
+func (s *Server) relayed(ctx context.Context) map[netip.AddrPort]hostops.Connection {
+	if !s.relay.inside.IsValid() || len(s.relay.published) == 0 {
+		return nil
+	}
+	flows, err := hostops.ReadSettledFlows(ctx, hostops.RelayEnds(s.relay.published, s.relay.inside))
+	if err != nil {
+		return nil
+	}
+	sockets, err := hostops.ReadSockets(ctx) // no older than the flows
+	if err != nil {
+		return nil
+	}
+	return sockets.Relayed(flows, s.relay.published, s.relay.inside)
+}
+
+// keptPorts are the processes that hold a connection to what the container
+// publishes, by their own port: where the firewall forwards, and no program, the
+// server sees that port. A port that two connections have is nobody's.
+func (s *Server) keptPorts(m *machine.Machine) map[uint16][]int {
+	found := map[uint16][]int{}
+	local := map[uint16]netip.AddrPort{}
+	for _, c := range m.Sockets.Connections(s.Address.Port()) {
+		served := false
+		for _, p := range s.relay.published {
+			served = served || covers(p, c.Remote)
+		}
+		if !served && c.Remote != s.Address.TCP {
+			continue
+		}
+		port := c.Local.Port()
+		if seen, ok := local[port]; ok && seen != c.Local {
+			found[port] = nil
+			continue
+		}
+		local[port] = c.Local
+		if c.PID != 0 {
+			found[port] = append(found[port], c.PID)
+		}
+	}
+	return found
+}
+
+// forwarder is what stands between this machine's clients and the container.
+func (s *Server) forwarder() string {
+	if s.Listener.PID != 0 && s.Listener.PID != s.Postmaster.PID {
+		return s.Listener.Name
+	}
+	if s.Container != nil && s.Container.Engine != nil && s.Container.Engine.Program == "docker" {
+		return "docker-proxy"
+	}
+	return "the container's forwarder"
+}
