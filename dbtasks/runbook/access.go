@@ -82,7 +82,7 @@ func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, behindPooler(ctx, deps, url, loginFailure(deps, url, err))
+		return nil, deps.loginFailed(ctx, url, err)
 	}
 	if err := checkLimit(deps, a.server); err != nil {
 		a.release()

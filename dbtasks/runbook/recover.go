@@ -134,8 +134,11 @@ func (r *recovery) plan(ctx context.Context) error {
 		}
 	}
 	restart, noWay := restartOf(r.deps, sc)
-	if err := r.restartable(ctx, restart, noWay, refused); err != nil {
-		return err
+	revive := revivalOf(r.deps, sc)
+	if revive == nil {
+		if err := r.restartable(ctx, restart, noWay, refused); err != nil {
+			return err
+		}
 	}
 	stop, err := planStop(ctx, r.deps, StopOptions{})
 	if err != nil {
@@ -158,7 +161,7 @@ func (r *recovery) plan(ctx context.Context) error {
 	}
 	r.report.Steps = []Step{
 		{Name: "stop", Plan: stopPlan, Status: StepPlanned},
-		r.restartStep(restart, noWay),
+		r.restartStep(restart, revive, noWay),
 		{Name: "cleanup", Plan: fmt.Sprintf("end every client session of %s", target), Status: StepPlanned},
 		{Name: "test", Plan: "log in afresh and run a query", Status: StepPlanned},
 		{Name: "start", Plan: startPlan, Status: start},
@@ -195,9 +198,12 @@ func (r *recovery) restartable(ctx context.Context, plan pgserver.Restart, noWay
 	return nil
 }
 
-func (r *recovery) restartStep(plan pgserver.Restart, err error) Step {
+func (r *recovery) restartStep(plan pgserver.Restart, revive *revival, err error) Step {
 	s := Step{Name: "restart", Status: StepPlanned}
 	how := restartWords(plan, err)
+	if revive != nil {
+		how = revive.line
+	}
 	switch r.o.Restart {
 	case RestartNever:
 		s.Status, s.Plan = StepSkipped, "-restart=never"

@@ -112,6 +112,13 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 		return &Failure{Exit: ExitRefused, Code: "refused_remote", Message: fmt.Sprintf("%s is not this machine: its server is not restarted from here.", r.report.Target.At()),
 			Next: "restart it there, then: " + r.deps.Command("dev:recover -restart=never -remote="+plain.Word(r.report.Target.Database))}
 	}
+	if v := revivalOf(r.deps, sc); v != nil {
+		if err := r.restartPermitted(targetOf(r.deps.Pool.URL(), sc.srv)); err != nil {
+			return err
+		}
+		s.Result = v.done
+		return v.apply(ctx, r.deps, "dev:recover")
+	}
 	plan, err := restartOf(r.deps, sc)
 	if err != nil {
 		return noRestart(r.deps, err)

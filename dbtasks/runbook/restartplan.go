@@ -45,6 +45,39 @@ func subjectOf(sc scene) (pgserver.Subject, error) {
 	return pgserver.SubjectOf(sc.srv.Postmaster.PID)
 }
 
+// revival is what brings a server back whose container does not run: nothing
+// of a paused one is lost, and a stopped one only has to be started.
+type revival struct {
+	line string // the command, for people
+	done string // the step's result
+	do   func(context.Context) error
+}
+
+// revivalOf is nil where the container runs, the server is in none, or the user
+// named a command for this project.
+func revivalOf(deps *Deps, sc scene) *revival {
+	c := sc.srv.Container
+	switch {
+	case c == nil || deps.Config.RestartCommand != "":
+		return nil
+	case c.State == engine.Paused:
+		return &revival{c.Line("unpause"), "not restarted: the container was paused, and goes on", c.Unpause}
+	case c.State == engine.Exited, c.State == engine.Created:
+		return &revival{c.Line("start"), "the container was stopped; started, and lets a login in", c.Start}
+	}
+	return nil
+}
+
+// apply runs it and waits for a login.
+func (v *revival) apply(ctx context.Context, deps *Deps, caller string) error {
+	deps.progress("%s", v.line)
+	if err := v.do(ctx); err != nil {
+		return &Failure{Exit: ExitNotDone, Code: "restart_failed", Message: "The container was not brought back: " + err.Error(), Next: v.line, Err: err}
+	}
+	_, err := askAgain(ctx, deps, caller, restartTimeout)
+	return err
+}
+
 // noRestart is the failure where this user can't restart the server from here:
 // who may, and the command to type, where they are known.
 func noRestart(deps *Deps, err error) *Failure {
@@ -84,7 +117,8 @@ func restartWords(plan pgserver.Restart, err error) string {
 // restartHelps tells whether a restart may mend what kept us out. A wrong
 // password or a wrong host it can't.
 func restartHelps(err error) bool {
-	return pgops.Cause(AsFailure(err).Code).Passing()
+	code := AsFailure(err).Code
+	return pgops.Cause(code).Passing() || code == codePaused || code == codeStopped
 }
 
 // stoppingHelps tells whether the end of this project's processes may let

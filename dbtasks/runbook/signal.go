@@ -25,7 +25,7 @@ func (sc scene) idleBackends(deps *Deps, cause pgops.Cause, force bool) (list []
 	switch {
 	case srv.Postmaster.PID == 0:
 		return nil, "the server's process is not known: " + srv.Proof
-	case !srv.MaySignal():
+	case !srv.MaySignal() && srv.Container == nil:
 		return nil, "the server runs as another account, which this user may not signal"
 	}
 	url := deps.Pool.URL()

@@ -82,6 +82,9 @@ func targetOf(url *settings.URL, s *server.Server) Target {
 	return t
 }
 
+// String names the container for people.
+func (c Container) String() string { return c.words }
+
 func (t Target) String() string {
 	s := fmt.Sprintf("database %q, role %q at %s", t.Database, t.Role, t.At())
 	var more []string

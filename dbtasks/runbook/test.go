@@ -19,6 +19,8 @@ type TestReport struct {
 	OK        bool        `json:"ok"`
 	Target    Place       `json:"target"`
 	Route     Route       `json:"route"`
+	Address   string      `json:"address,omitempty"`       // where it answered: IP address and port, or a socket's path
+	Others    []string    `json:"other_servers,omitempty"` // on the same port at other addresses of this machine
 	Version   string      `json:"version"`
 	Pooler    bool        `json:"pooler"` // the login went through a connection pooler
 	Bouncer   *Bouncer    `json:"pgbouncer,omitempty"`
@@ -61,7 +63,7 @@ func Test(ctx context.Context, deps *Deps, o TestOptions) (TestReport, error) {
 		return err
 	})
 	if err != nil {
-		f := behindPooler(ctx, deps, url, loginFailure(deps, url, err))
+		f := deps.loginFailed(ctx, url, err)
 		if pgops.CauseOf(err).NoSlot() {
 			if sc, err := sceneWithoutSession(ctx, deps); err == nil {
 				sc.nameHolders(ctx, f, sc.seenFromOutside(deps))
@@ -108,19 +110,24 @@ func testURL(ctx context.Context, deps *Deps, url *settings.URL) (TestReport, er
 	}
 	defer s.release()
 	r.LoginMS = milliseconds(time.Since(began))
-	server, err := pgops.Ask(ctx, s.conn)
+	told, err := pgops.Ask(ctx, s.conn)
 	if err != nil {
 		return r, err
 	}
-	if err := checkLimit(deps, server); err != nil {
+	if err := checkLimit(deps, told); err != nil {
 		return r, err
 	}
 	r.Target = placeOf(url)
-	r.Target.Database, r.Target.Role = server.Database, server.Role
-	r.Version, r.Pooler, r.Recovery = server.Version, pgops.Pooled(s.conn, server), server.InRecovery
-	r.LatencyMS = milliseconds(server.Latency)
-	r.Slots, r.Usable, r.Free = server.Slots, server.Slots.Usable(), server.Slots.Free()
-	s.server, s.pooled = server, r.Pooler
+	r.Target.Database, r.Target.Role = told.Database, told.Role
+	address := deps.pin(url).Address()
+	r.Address, r.Others = address.Socket, server.Beside(ctx, address)
+	if !address.IsUnix() {
+		r.Address = address.TCP.String()
+	}
+	r.Version, r.Pooler, r.Recovery = told.Version, pgops.Pooled(s.conn, told), told.InRecovery
+	r.LatencyMS = milliseconds(told.Latency)
+	r.Slots, r.Usable, r.Free = told.Slots, told.Slots.Usable(), told.Slots.Free()
+	s.server, s.pooled = told, r.Pooler
 	r.Holders = s.whenCrowded(ctx, deps, r.Slots)
 	if (r.Pooler || url.PgBouncer) && r.Route == RouteDatabaseURL {
 		if m, err := machine.Look(ctx); err == nil {

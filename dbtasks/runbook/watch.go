@@ -75,7 +75,7 @@ func (w *Watch) Look(ctx context.Context) (Look, error) {
 	case cause.NoSlot():
 		l = w.refused(ctx, err)
 	case w.report.Samples == 0:
-		return l, behindPooler(ctx, w.deps, w.deps.Pool.URL(), loginFailure(w.deps, w.deps.Pool.URL(), err))
+		return l, w.deps.loginFailed(ctx, w.deps.Pool.URL(), err)
 	default:
 		l = Look{MonitorSample: w.lost(err)}
 		l.Bouncer = w.lookAtPooler(ctx)
@@ -92,7 +92,7 @@ func (w *Watch) Look(ctx context.Context) (Look, error) {
 // refused is the look at a server without a free slot: all are used, and who
 // holds them is told from outside.
 func (w *Watch) refused(ctx context.Context, err error) Look {
-	f := behindPooler(ctx, w.deps, w.deps.Pool.URL(), loginFailure(w.deps, w.deps.Pool.URL(), err))
+	f := w.deps.loginFailed(ctx, w.deps.Pool.URL(), err)
 	w.lostAt = time.Time{}
 	l := Look{MonitorSample: w.last}
 	l.Time, l.OK, l.Refused, l.Percent = time.Now(), true, true, 100

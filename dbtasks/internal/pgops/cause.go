@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -119,7 +120,7 @@ func CauseOf(err error) Cause {
 		return CauseUnreachable
 	case errors.Is(err, os.ErrPermission):
 		return CauseUnreachable
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), strings.Contains(text, "EOF"):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(text, "EOF"):
 		var login *pgconn.ConnectError
 		if errors.As(err, &login) {
 			// Docker's forwarder accepts before the server in the container

@@ -36,9 +36,9 @@ type Session struct {
 	ClientAddr      string        `json:"client_addr,omitempty"` // empty: Unix socket, or hidden
 	ClientPort      int           `json:"client_port,omitempty"` // -1: Unix socket; 0: hidden
 	State           State         `json:"state"`
-	Age             time.Duration `json:"-"` // since state_change, else since backend_start; 0 where hidden
-	AgeMS           int64         `json:"age_ms,omitempty"`        // at least 1 where it is known
-	Query           string        `json:"-"` // how its last statement begins, literals left out; empty: none, or hidden
+	Age             time.Duration `json:"-"`                // since state_change, else since backend_start; 0 where hidden
+	AgeMS           int64         `json:"age_ms,omitempty"` // at least 1 where it is known
+	Query           string        `json:"-"`                // how its last statement begins, literals left out; empty: none, or hidden
 }
 
 // activity is what the view pg_stat_activity reads, without its joins: a login

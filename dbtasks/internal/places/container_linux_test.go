@@ -122,9 +122,6 @@ func TestHoweverAContainerIsReached(t *testing.T) {
 			e.Network("backend", "shopnet0")
 			return e.Postgres(enginetest.PostgresOptions{Publish: []string{}, Network: "backend"})
 		},
-		"podman, its own address": func(t *testing.T) *enginetest.Container {
-			return enginetest.Podman(t).Postgres(enginetest.PostgresOptions{Publish: []string{}})
-		},
 		"no superuser, a password for local logins, a cluster's name": func(t *testing.T) *enginetest.Container {
 			return enginetest.Docker(t, enginetest.DockerOptions{}).Postgres(enginetest.PostgresOptions{LocalPassword: true, Settings: []string{"cluster_name=17/main"}})
 		},
@@ -132,10 +129,7 @@ func TestHoweverAContainerIsReached(t *testing.T) {
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
 			c := way(t)
-			me := root(t, limited(c.Server))
-			if !strings.HasPrefix(name, "podman") {
-				me = user(t, []string{"docker"}, limited(c.Server))
-			}
+			me := user(t, []string{"docker"}, limited(c.Server))
 			leak := me.fill(t, c.Server, 20)
 			if who := me.run(t, "db:who"); who.exit != 0 || !strings.Contains(who.out, fmt.Sprintf("pid %d", leak.PID)) {
 				t.Errorf("db:who does not name the leaking process %d: %s", leak.PID, who)
@@ -210,5 +204,24 @@ func TestAClientInAContainerIsNamed(t *testing.T) {
 	me := user(t, []string{"docker"}, limited(c.Server))
 	if who := me.run(t, "db:who"); who.exit != 0 || !strings.Contains(who.out, client.Name) || !strings.Contains(who.out, "service web of Compose project shop") {
 		t.Errorf("db:who does not name container %s: %s", client.Name, who)
+	}
+}
+
+func TestRecoveryBringsBackAContainerThatDoesNotRun(t *testing.T) {
+	t.Parallel()
+	e := enginetest.Docker(t, enginetest.DockerOptions{})
+	c := e.Postgres(enginetest.PostgresOptions{})
+	me := user(t, []string{"docker"}, limited(c.Server))
+	held := pgtest.Connect(t, c.AdminURL("postgres"))
+	c.Pause()
+	if r := me.run(t, "dev:recover", "-start=false"); r.exit != 0 || !strings.Contains(r.out, "docker unpause "+c.Name) {
+		t.Errorf("paused: %s", r)
+	}
+	if err := held.Ping(t.Context()); err != nil {
+		t.Errorf("a session did not survive: %v", err)
+	}
+	c.Stop()
+	if r := me.run(t, "dev:recover", "-start=false"); r.exit != 0 || !strings.Contains(r.out, "docker start "+c.Name) {
+		t.Errorf("stopped: %s", r)
 	}
 }

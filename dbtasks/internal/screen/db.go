@@ -21,6 +21,7 @@ func (p *Printer) Test(r runbook.TestReport) {
 	}
 	p.line("  slots: %d of %d usable in use, %d free (max_connections %d, %d reserved); pool limit of DATABASE_URL: %d",
 		r.Slots.Used, r.Usable, r.Free, r.Slots.Max, r.Slots.Max-r.Usable, r.PoolLimit)
+	p.others(r.Others)
 	if r.Holders != "" {
 		p.line("  %s", r.Holders)
 	}
@@ -39,6 +40,23 @@ func (p *Printer) Test(r runbook.TestReport) {
 	}
 }
 
+// target says where the server is that was dealt with.
+func (p *Printer) target(t runbook.Target) {
+	if t.Container != nil {
+		p.line("  server: %s at %s", t.Container, t.Address)
+	} else if t.Address != "" && t.Address != t.At() {
+		p.line("  server: at %s", t.Address)
+	}
+	p.others(t.Others)
+}
+
+// others names the servers that a name or a port might be mistaken for.
+func (p *Printer) others(list []string) {
+	if len(list) > 0 {
+		p.line("  on the same port, and left alone: %s", strings.Join(list, ", "))
+	}
+}
+
 // Cleanup shows what a cleanup found and did.
 func (p *Printer) Cleanup(r runbook.CleanupReport) {
 	ok, text := CleanupOutcome(r)
@@ -48,6 +66,7 @@ func (p *Printer) Cleanup(r runbook.CleanupReport) {
 	if r.Freed > 0 {
 		p.line("  before that, to get in: SIGTERM to %s of this database", plural(r.Freed, "idle backend"))
 	}
+	p.target(r.Target)
 	if r.Dry {
 		p.sessions("would end", r.Plan)
 		for _, s := range r.Holders {
@@ -137,7 +156,11 @@ func (p *Printer) sessions(title string, list []pgops.Session) {
 			p.line("  %s: and %d more kinds", title, len(keys)-mostLines)
 			break
 		}
-		p.line("  %s: %s of %s, oldest %s", title, plural(counts[key], "session"), key, Age(oldest[key]))
+		line := fmt.Sprintf("  %s: %s of %s", title, plural(counts[key], "session"), key)
+		if oldest[key] > 0 {
+			line += ", oldest " + Age(oldest[key])
+		}
+		p.line("%s", line)
 	}
 }
 

@@ -20,6 +20,7 @@ func (p *Printer) Who(r runbook.WhoReport) {
 	if r.Refusal != "" {
 		p.line("  %s", r.Refusal)
 	}
+	p.target(r.Target)
 	for _, s := range r.Sources {
 		p.source(s)
 	}

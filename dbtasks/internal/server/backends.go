@@ -39,11 +39,18 @@ func (s *Server) Backends(m *machine.Machine) []Backend {
 		}
 		b := Backend{Process: c, Title: title, inner: c.PID}
 		if s.contained() {
-			if n, err := hostops.InnerPID(c.PID); err == nil {
-				b.inner = n
+			n, err := hostops.InnerPID(c.PID)
+			if err != nil {
+				continue // it has ended
 			}
+			b.inner = n
 		}
 		list = append(list, b)
+	}
+	// One that is logging in, as our own refused login was, is no session yet;
+	// where titles are off none tells more.
+	if slices.ContainsFunc(list, Backend.StateTold) {
+		list = slices.DeleteFunc(list, func(b Backend) bool { return !b.StateTold() })
 	}
 	slices.SortFunc(list, func(a, b Backend) int { return int(a.Process.Started - b.Process.Started) })
 	return list

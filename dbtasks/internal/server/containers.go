@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
@@ -158,12 +159,27 @@ func (s *Server) nameOtherContainers(all []engine.Container) {
 	for _, c := range running(all) {
 		for _, b := range c.Bindings {
 			if b.Host.Port() == s.Address.TCP.Port() && !covers(b.Host, s.Address.TCP) {
-				text := fmt.Sprintf("%s (%s)", b.Host, c)
-				if !slices.Contains(s.Others, text) {
-					s.Others = append(s.Others, text)
-				}
+				// What was seen of its listener was the forwarder.
+				s.Others = slices.DeleteFunc(s.Others, func(other string) bool { return strings.HasPrefix(other, b.Host.String()+" ") })
+				s.Others = append(s.Others, fmt.Sprintf("%s (%s)", b.Host, c))
 			}
 		}
+	}
+}
+
+// nameContainer sets Container by the id that the server's process tells, where
+// an engine knows it.
+func (s *Server) nameContainer(ctx context.Context, m *machine.Machine, id string) {
+	if id == "" {
+		return
+	}
+	for _, c := range m.Containers(ctx) {
+		if c.ID == id {
+			s.Container = &c
+		}
+	}
+	if s.Container == nil {
+		s.Trouble = m.EngineTrouble(ctx)
 	}
 }
 

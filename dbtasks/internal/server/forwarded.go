@@ -36,7 +36,9 @@ func (s *Server) forwardedEnds(ctx context.Context, m *machine.Machine, sessions
 	kept, connected := s.keptPorts(m), m.Sockets.Connected()
 	for _, end := range open {
 		client := Client{Through: s.forwarder()}
-		if c, ok := relayed[end]; ok && c.PID != 0 {
+		if own, ok := s.direct(m, end); ok {
+			client = own
+		} else if c, ok := relayed[end]; ok && c.PID != 0 {
 			client = Client{PIDs: []int{c.PID}}
 		} else if pids := kept[end.Port()]; len(pids) > 0 && !connected[end] { // else it is the forwarder's own
 			client = Client{PIDs: pids}
@@ -44,6 +46,19 @@ func (s *Server) forwardedEnds(ctx context.Context, m *machine.Machine, sessions
 		found[end] = client
 	}
 	return found
+}
+
+// direct is the client of a connection that goes to the container's own address,
+// with nobody between.
+func (s *Server) direct(m *machine.Machine, end netip.AddrPort) (Client, bool) {
+	c, ok := m.Sockets.End(end, s.relay.inside)
+	switch {
+	case !ok || c.UID == 0 && c.PID == 0: // root's, hidden: docker-proxy
+		return Client{}, false
+	case c.PID == 0:
+		return Client{}, true // another account's
+	}
+	return Client{PIDs: []int{c.PID}}, hostops.KindOf(m.Process(c.PID)) != hostops.Forwarder
 }
 
 // containerClient asks the engines whose address a client has, where it may be

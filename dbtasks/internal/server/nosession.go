@@ -31,6 +31,7 @@ func (s *Server) ProveWithoutSession(ctx context.Context, m *machine.Machine) {
 	if s.Kind == Direct && s.endsHere(ctx) {
 		s.Local = true
 		s.Proof = fmt.Sprintf("PostgreSQL (pid %d) listens there on this machine, and our connection ends there", s.Listener.PID)
+		s.nameContainer(ctx, m, containerOf(s.Listener.PID))
 		return
 	}
 	if s.Kind == Direct {
@@ -51,6 +52,7 @@ func (s *Server) ProveWithoutSession(ctx context.Context, m *machine.Machine) {
 	if !s.Local && s.uid >= 0 && s.uid == postmaster.UID {
 		s.Kind, s.Local, s.Postmaster, s.Listener = Direct, true, postmaster, postmaster
 		s.Proof = fmt.Sprintf("PostgreSQL (pid %d) on this machine forks for our connection", postmaster.PID)
+		s.nameContainer(ctx, m, containerOf(postmaster.PID))
 	}
 }
 

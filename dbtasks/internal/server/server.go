@@ -5,9 +5,9 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
@@ -176,6 +176,32 @@ func (s *Server) lookAtSocket(m *machine.Machine) {
 	s.judge(m, peer.PID)
 }
 
+// Beside lists the addresses of this machine at which another program listens on
+// the same port, without its name: that takes a pass over all processes.
+func Beside(ctx context.Context, a pgops.Address) []string {
+	if a.IsUnix() || a.IsZero() {
+		return nil
+	}
+	sockets, err := hostops.ReadTCP(ctx)
+	if err != nil {
+		return nil
+	}
+	own, others := false, []string{}
+	for _, l := range sockets.Listeners() {
+		switch {
+		case l.Addr.Port() != a.TCP.Port():
+		case l.Addr == a.TCP:
+			own = true
+		case !l.Addr.Addr().IsUnspecified():
+			others = append(others, l.Addr.String())
+		}
+	}
+	if !own { // it listens at a wildcard, which leaves out what is bound more closely
+		return nil
+	}
+	return others
+}
+
 // nameOthers lists the servers beside this one: same port, another address.
 func (s *Server) nameOthers(m *machine.Machine) {
 	own := map[string]bool{}
@@ -194,14 +220,6 @@ func (s *Server) nameOthers(m *machine.Machine) {
 		}
 		s.Others = append(s.Others, fmt.Sprintf("%s (%s)", l.Addr, who))
 	}
-}
-
-// OthersText is Others for people; empty without any.
-func (s *Server) OthersText() string {
-	if len(s.Others) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("another server listens on the same port at %s: it is left alone", strings.Join(s.Others, ", "))
 }
 
 // Is tells whether two values are the same server: the same container, or the

@@ -151,6 +151,7 @@ func (s *Server) proveConnection(ctx context.Context, m *machine.Machine, conn n
 		return false
 	}
 	s.isLocal(m, Direct, backend, fmt.Sprintf("our own backend is process %d of this machine, and our connection ends there", backend.PID))
+	s.nameContainer(ctx, m, containerOf(backend.PID)) // on the host's network
 	return true
 }
 

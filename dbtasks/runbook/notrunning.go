@@ -1,0 +1,69 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
+)
+
+// The codes of a server in a container that does not serve.
+const (
+	codePaused   = "container_paused"
+	codeStopped  = "container_stopped"
+	codeRestarts = "container_restarts" // again and again
+)
+
+// loginFailed is why a login with this URL failed, with what the pooler and the
+// container engine know of it.
+func (d *Deps) loginFailed(ctx context.Context, url *settings.URL, err error) *Failure {
+	return notRunning(ctx, d, url, behindPooler(ctx, d, url, loginFailure(d, url, err)))
+}
+
+// notRunning adds to a login's failure what the container engine knows of a
+// server that answers nothing: it is stopped, paused, or restarts again and
+// again. f itself comes back where there is no such container.
+func notRunning(ctx context.Context, deps *Deps, url *settings.URL, f *Failure) *Failure {
+	switch pgops.Cause(f.Code) {
+	case pgops.CauseConnectionRefused, pgops.CauseTimeout, pgops.CauseHungUp, pgops.CauseUnreachable, pgops.CauseStartingUp:
+	default:
+		return f
+	}
+	if ctx.Err() != nil || deps.Pool == nil || deps.Pool.URL().Origin.Variable != url.Origin.Variable {
+		return f
+	}
+	sc, err := sceneWithoutSession(ctx, deps)
+	if err != nil || sc.srv.Container == nil {
+		return f
+	}
+	c, what := sc.srv.Container, f.Message
+	wait := deps.Command("db:test -wait=60s")
+	switch {
+	case c.State == engine.Paused:
+		f.Code, f.Message, f.Next = codePaused, fmt.Sprintf("%s, which serves %s, is paused.", c, where(url)), c.Line("unpause")+", then: "+wait
+	case c.Looping():
+		f.Code, f.Message, f.Next = codeRestarts, fmt.Sprintf("%s, which serves %s, restarts again and again.", c, where(url)), c.Line("logs", "--tail", "50")+" says why"
+	case c.State == engine.Exited, c.State == engine.Created:
+		f.Code, f.Message, f.Next = codeStopped, fmt.Sprintf("%s, which serves %s, is stopped%s.", c, where(url), ended(*c)), c.Line("start")+", then: "+wait
+	case sc.srv.Kind == server.Forwarded && pgops.Cause(f.Code) == pgops.CauseHungUp:
+		f.Code, f.Message, f.Next = string(pgops.CauseStartingUp), fmt.Sprintf("PostgreSQL in %s, which serves %s, is starting up and lets nobody in yet.", c, where(url)), wait
+	default:
+		return f
+	}
+	f.Details = append(f.Details, what)
+	return f
+}
+
+// ended is how a stopped container ended, where that says something.
+func ended(c engine.Container) string {
+	switch {
+	case c.OutOfMemory:
+		return ": it had used up its memory"
+	case c.ExitCode != 0 && c.State == engine.Exited:
+		return fmt.Sprintf(" (exit code %d)", c.ExitCode)
+	}
+	return ""
+}
