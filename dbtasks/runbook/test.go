@@ -6,6 +6,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
