@@ -172,7 +172,7 @@ func openWithoutSlot(ctx context.Context, deps *Deps, o openOptions, refused err
 // do: that is the *dryPlan. Where it can't, why says so.
 func bySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, o openOptions) (a *access, why string, err error) {
 	if o.dry {
-		list, why := doors.sc.idleBackends(deps, cause, o.force)
+		list, why := doors.sc.idleBackends(ctx, deps, cause, o.force)
 		if why == "" {
 			err = &dryPlan{doors.sc, list}
 		}

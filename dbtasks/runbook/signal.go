@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
@@ -20,7 +21,7 @@ const signalTimeout = 8 * time.Second
 // among the children of this server's process, oldest first. Where it can't, it
 // says why. What another project's running process holds is in use, and left out
 // unless force says otherwise.
-func (sc scene) idleBackends(deps *Deps, cause pgops.Cause, force bool) (list []server.Backend, why string) {
+func (sc scene) idleBackends(ctx context.Context, deps *Deps, cause pgops.Cause, force bool) (list []server.Backend, why string) {
 	srv := sc.srv
 	switch {
 	case srv.Postmaster.PID == 0:
@@ -47,7 +48,7 @@ func (sc scene) idleBackends(deps *Deps, cause pgops.Cause, force bool) (list []
 		for i, b := range list {
 			sessions[i] = b.Session(url.User, url.Database)
 		}
-		others := sc.heldBy(sc.holders(sessions), machine.Another)
+		others := sc.heldBy(sc.holders(ctx, sessions), machine.Another)
 		list = slices.DeleteFunc(list, func(b server.Backend) bool { return slices.Contains(others, b.Session(url.User, url.Database).PID) })
 	}
 	switch {
@@ -72,11 +73,11 @@ func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.
 	ctx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()
 	if doors.sc.srv.Container != nil && !doors.sc.srv.MaySignal() {
-		return openInContainer(ctx, deps, doors, cause)
+		return openInContainer(ctx, deps, doors, cause, force)
 	}
 	signalled := 0
 	for n := 1; ctx.Err() == nil; n = max(3, 2*n) {
-		list, why := doors.sc.idleBackends(deps, cause, force)
+		list, why := doors.sc.idleBackends(ctx, deps, cause, force)
 		if why != "" {
 			// Another cleanup may have freed what this one wanted to.
 			if a := seize(ctx, deps, doors); a != nil {
@@ -105,15 +106,29 @@ func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.
 
 // openInContainer is the third rung for a server in a container, whose
 // processes are not ours to signal: idle sessions are ended from within, through
-// the engine, as few as possible, until a login gets a slot.
-func openInContainer(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause) (*access, string) {
-	url := deps.Pool.URL()
+// the engine, as few as possible, until a login gets a slot. Where the
+// container's processes are seen from here, those that may go are told to it by
+// their pids in there.
+func openInContainer(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, force bool) (*access, string) {
+	url, srv := deps.Pool.URL(), doors.sc.srv
+	o := engine.FreeOptions{Role: url.User, Database: url.Database, OnlyRole: cause == pgops.CauseRoleLimit, Port: srv.InsidePort()}
 	freed := 0
 	for n := 1; ctx.Err() == nil; n = max(3, 2*n) {
-		how, err := doors.sc.srv.FreeSlots(ctx, n, url.User, url.Database, cause == pgops.CauseRoleLimit)
+		o.Most = n
+		if srv.Postmaster.PID != 0 {
+			list, why := doors.sc.idleBackends(ctx, deps, cause, force)
+			if why != "" {
+				return nil, fmt.Sprintf("%s (%d ended inside)", why, freed)
+			}
+			o.PIDs = nil
+			for _, b := range list {
+				o.PIDs = append(o.PIDs, b.Session(url.User, url.Database).PID)
+			}
+		}
+		how, err := srv.Container.FreeSlots(ctx, o)
 		freed += len(how)
 		for _, one := range how {
-			deps.progress("in %s: %s", doors.sc.srv.Container, one)
+			deps.progress("in %s: %s", srv.Container, one)
 		}
 		if a := seize(ctx, deps, doors); a != nil {
 			return a.freedBy(freed), ""
@@ -121,8 +136,11 @@ func openInContainer(ctx context.Context, deps *Deps, doors *reserved, cause pgo
 		if err != nil {
 			return nil, fmt.Sprintf("%s (%d ended)", err, freed)
 		}
+		if m, err := machine.Look(ctx); err == nil {
+			doors.sc.Machine = m
+		}
 	}
-	return nil, fmt.Sprintf("%s: %d idle sessions ended inside, and each slot was taken again at once", doors.sc.srv.Container, freed)
+	return nil, fmt.Sprintf("%s: %d idle sessions ended inside, and each slot was taken again at once", srv.Container, freed)
 }
 
 // awaitEnd waits until the signalled backends are gone, and so their slots free:

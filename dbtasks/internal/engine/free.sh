@@ -1,21 +1,23 @@
-# $1 pid of the postmaster, $2 role, $3 database, $4 port, $5 "role": only that role's
+# $1 pid of the postmaster, $2 role, $3 database, $4 port, $5 "role": only that role's,
+# $6 how many at most, $7 the pids that may go, with commas; empty: any
 export PGCONNECT_TIMEOUT=2 PGOPTIONS='-c search_path=pg_catalog'
-postmaster=$1 role=$2 db=$3 only=$5 tried=' '
+postmaster=$1 role=$2 db=$3 only=$5 most=$6 pids=$7 tried=' '
 for superuser in "$POSTGRES_USER" "$POSTGRESQL_USERNAME" postgres "$(id -un 2>/dev/null)"; do
   case $tried in *" $superuser "*) continue ;; esac
   tried="$tried$superuser "
   [ -n "$superuser" ] || continue
-  freed=$(psql -X -q -A -t -w -U "$superuser" -p "$4" -d postgres -v role="$role" -v db="$db" -v only="$only" 2>/dev/null <<'SQL'
+  freed=$(psql -X -q -A -t -w -U "$superuser" -p "$4" -d postgres -v role="$role" -v db="$db" -v only="$only" -v most="$most" -v pids="$pids" 2>/dev/null <<'SQL'
 SELECT pid FROM (
   SELECT pid FROM pg_stat_activity AS a
   WHERE datname = :'db' AND state = 'idle' AND backend_type = 'client backend'
     AND pid <> pg_backend_pid() AND (:'only' = '' OR usename = :'role')
+    AND (:'pids' = '' OR pid = ANY (string_to_array(:'pids', ',')::int[]))
     AND query !~* '^\s*listen\M' AND NOT EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid AND locktype = 'advisory')
-  ORDER BY state_change LIMIT 1) AS oldest
+  ORDER BY state_change LIMIT :most) AS oldest
 WHERE pg_terminate_backend(pid)
 SQL
   ) || continue
-  [ -z "$freed" ] || echo "pg_terminate_backend($freed)"
+  for pid in $freed; do echo "pg_terminate_backend($pid)"; done
   exit 0
 done
 
@@ -58,21 +60,32 @@ for dir in /proc/[0-9]*; do
   esac
 done
 [ -n "$prefix" ] || exit 0
-for whose in 1 2; do
-  [ "$whose$only" != 2role ] || break
-  oldest= since=
-  for dir in /proc/[0-9]*; do
-    pid=${dir#/proc/}
-    started "$pid" || continue
-    title "$pid"
-    ours "$whose" || continue
-    if [ -z "$since" ] || [ "$started" -lt "$since" ]; then
-      oldest=$pid since=$started
+# free ends the oldest that was not ended before.
+ended=' '
+free() {
+  for whose in 1 2; do
+    [ "$whose$only" != 2role ] || return 1
+    oldest= since=
+    for dir in /proc/[0-9]*; do
+      pid=${dir#/proc/}
+      case $ended in *" $pid "*) continue ;; esac
+      case ,$pids, in ,, | *",$pid,"*) ;; *) continue ;; esac
+      started "$pid" || continue
+      title "$pid"
+      ours "$whose" || continue
+      if [ -z "$since" ] || [ "$started" -lt "$since" ]; then
+        oldest=$pid since=$started
+      fi
+    done
+    if [ -n "$oldest" ] && started "$oldest" && [ "$started" = "$since" ] && title "$oldest" && ours "$whose"; then
+      kill -TERM "$oldest" && echo "SIGTERM to idle backend $oldest"
+      ended="$ended$oldest "
+      return 0
     fi
   done
-  if [ -n "$oldest" ] && started "$oldest" && [ "$started" = "$since" ] && title "$oldest" && ours "$whose"; then
-    kill -TERM "$oldest" && echo "SIGTERM to idle backend $oldest"
-    exit 0
-  fi
+  return 1
+}
+while [ "$most" -gt 0 ] && free; do
+  most=$((most - 1))
 done
 exit 0

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,8 +60,8 @@ func TestASlotIsFreedFromWithinTheContainer(t *testing.T) {
 			}
 			found := look(t, server)
 			began := time.Now()
-			how, err := found.FreeSlot(t.Context(), engine.FreeOptions{Role: "app2", Database: enginetest.Database})
-			if err != nil || !strings.HasPrefix(how, c.says) {
+			how, err := found.FreeSlots(t.Context(), engine.FreeOptions{Role: "app2", Database: enginetest.Database})
+			if err != nil || len(how) != 1 || !strings.HasPrefix(how[0], c.says) {
 				t.Fatalf("%q, %v", how, err)
 			}
 			t.Log(how, time.Since(began))
@@ -69,10 +70,10 @@ func TestASlotIsFreedFromWithinTheContainer(t *testing.T) {
 				t.Errorf("%d sessions of another database", n)
 			}
 			// Another role's limit is not helped by ours.
-			if how, err := found.FreeSlot(t.Context(), engine.FreeOptions{Role: "app2", Database: enginetest.Database, OnlyRole: true}); !errors.Is(err, engine.ErrNoIdle) {
+			if how, err := found.FreeSlots(t.Context(), engine.FreeOptions{Role: "app2", Database: enginetest.Database, OnlyRole: true}); !errors.Is(err, engine.ErrNoIdle) {
 				t.Errorf("%q, %v", how, err)
 			}
-			if how, err := found.FreeSlot(t.Context(), engine.FreeOptions{Role: enginetest.Role, Database: "nosuch"}); !errors.Is(err, engine.ErrNoIdle) {
+			if how, err := found.FreeSlots(t.Context(), engine.FreeOptions{Role: enginetest.Role, Database: "nosuch"}); !errors.Is(err, engine.ErrNoIdle) {
 				t.Errorf("%q, %v", how, err)
 			}
 			if n := sessionsOf(t, admin, "leak"); n != 3 {
@@ -91,7 +92,7 @@ func TestASessionThatListensOrHoldsALockIsNotWhatIsFreed(t *testing.T) {
 		}
 	}
 	o := engine.FreeOptions{Role: enginetest.Role, Database: enginetest.Database}
-	if how, err := look(t, server).FreeSlot(t.Context(), o); !errors.Is(err, engine.ErrNoIdle) {
+	if how, err := look(t, server).FreeSlots(t.Context(), o); !errors.Is(err, engine.ErrNoIdle) {
 		t.Errorf("%q, %v", how, err)
 	}
 	idle := pgtest.Connect(t, server.URL())
@@ -99,7 +100,7 @@ func TestASessionThatListensOrHoldsALockIsNotWhatIsFreed(t *testing.T) {
 	if err := idle.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
 		t.Fatal(err)
 	}
-	if how, err := look(t, server).FreeSlot(t.Context(), o); err != nil || how != fmt.Sprintf("pg_terminate_backend(%d)", pid) {
+	if how, err := look(t, server).FreeSlots(t.Context(), o); err != nil || !slices.Equal(how, []string{fmt.Sprintf("pg_terminate_backend(%d)", pid)}) {
 		t.Errorf("%q, %v, want %d", how, err, pid)
 	}
 }

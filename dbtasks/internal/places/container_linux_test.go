@@ -137,6 +137,9 @@ func TestHoweverAContainerIsReached(t *testing.T) {
 			if clean := me.run(t, "db:cleanup"); clean.exit != 0 || !strings.Contains(clean.out, "all gone") {
 				t.Errorf("db:cleanup: %s", clean)
 			}
+			if c.At == c.Inside {
+				return // the engine may give it another address after a restart
+			}
 			before := c.PID
 			if r := me.run(t, "dev:recover", "-restart=always", "-start=false"); r.exit != 0 {
 				t.Errorf("dev:recover: %s", r)

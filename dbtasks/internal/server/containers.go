@@ -242,3 +242,11 @@ func (s *Server) proveByEngine(ctx context.Context, m *machine.Machine) {
 		}
 	}
 }
+
+// InsidePort is the server's port in its container.
+func (s *Server) InsidePort() int {
+	if port := s.Container.PortAt(s.Address.TCP); port != 0 {
+		return port
+	}
+	return s.Address.Port()
+}

@@ -70,9 +70,8 @@ type Server struct {
 	Trouble string
 
 	relay  relay
-	inside string // the account that the server runs as in its container, "uid:gid"; empty: not asked for
-	uid    int    // the account that listens; -1: not told
-	behind int    // port of the server behind a pooler; 0: none
+	uid    int // the account that listens; -1: not told
+	behind int // port of the server behind a pooler; 0: none
 }
 
 // String names the server for people.
