@@ -69,6 +69,10 @@ func TestWhoeverMayUseTheEngineMayDoAllOfIt(t *testing.T) {
 			user := enginetest.User(t)
 			return enginetest.RootlessPodman(t, user), user
 		},
+		"a user with rootless docker": func(t *testing.T) (*enginetest.Engine, *enginetest.Account) {
+			user := enginetest.User(t)
+			return enginetest.RootlessDocker(t, user), user
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

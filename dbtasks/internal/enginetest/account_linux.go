@@ -35,7 +35,7 @@ func User(t testing.TB, groups ...string) *Account {
 	defer accounts.Unlock()
 	accounts.made++
 	a := &Account{Name: fmt.Sprintf("dev%d", accounts.made)}
-	a.Home = filepath.Join("/run/home", a.Name)
+	a.Home = filepath.Join("/var/lib/containers/home", a.Name) // a file system of the machine, and none that rootless Docker makes anew
 	if err := os.MkdirAll(filepath.Dir(a.Home), 0o755); err != nil {
 		t.Fatal(err)
 	}

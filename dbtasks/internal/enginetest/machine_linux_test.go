@@ -96,3 +96,18 @@ func TestTheMachineHasNothingOfTheOneItRunsOn(t *testing.T) {
 		}
 	}
 }
+
+func TestATestMayAskForTheDaemonTwiceWhileAnotherWaitsToHaveItAlone(t *testing.T) {
+	t.Parallel()
+	t.Run("alone", func(t *testing.T) {
+		t.Parallel()
+		enginetest.Docker(t, enginetest.DockerOptions{NoProxy: true}).Run("ps")
+	})
+	t.Run("shared", func(t *testing.T) {
+		t.Parallel()
+		for range 3 {
+			enginetest.Docker(t, enginetest.DockerOptions{}).Run("ps")
+			time.Sleep(20 * time.Millisecond) // lets the other come to its waiting, or not
+		}
+	})
+}

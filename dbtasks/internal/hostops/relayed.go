@@ -36,6 +36,35 @@ func (s *Sockets) Relayed(flows []Flow, published []netip.AddrPort, inside netip
 	return found
 }
 
+// KeptPorts tells who is behind connections that the kernel itself forwards to a
+// container (Docker with userland-proxy=false, rootful Podman): by the address
+// and port that the server sees as its client's, one of this machine's own with
+// the client's port, the client's connection to one of the addresses where the
+// container is published, as for Relayed. An end that is a socket of this
+// machine is none of these: a forwarder's, or of a client that connects to the
+// container directly. Where two clients have one port, which the kernel then
+// changes for one of them, nothing is told.
+func (s *Sockets) KeptPorts(published []netip.AddrPort, seen []netip.AddrPort) map[netip.AddrPort]Connection {
+	clients := map[uint16]Connection{}
+	here := s.Connected()
+	for _, t := range s.tcp {
+		if t.listening || !servedAt(published, t.remote) {
+			continue
+		}
+		if _, twice := clients[t.local.Port()]; twice {
+			return nil
+		}
+		clients[t.local.Port()] = Connection{t.local, t.remote, s.pids(t)[0], t.uid}
+	}
+	found := map[netip.AddrPort]Connection{}
+	for _, end := range seen {
+		if c, ok := clients[end.Port()]; ok && !here[end] && LocalAddress(end.Addr()) {
+			found[end] = c
+		}
+	}
+	return found
+}
+
 func servedAt(published []netip.AddrPort, local netip.AddrPort) bool {
 	for _, p := range published {
 		if p == local || p.Port() == local.Port() && p.Addr().IsUnspecified() {
