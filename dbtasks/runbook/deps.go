@@ -70,6 +70,9 @@ func (d *Deps) Connect() error {
 	if err != nil {
 		return err
 	}
+	for _, note := range d.Config.Notes() {
+		d.progress("note: %s", note)
+	}
 	d.Pool = pgops.NewLazyPool(url)
 	return nil
 }

@@ -17,11 +17,21 @@ type Place struct {
 	Port     int    `json:"port"`
 	Database string `json:"database"`
 	Role     string `json:"role"`
+	From     string `json:"url_from"` // variable, file and line of the URL: "DATABASE_URL of .env, line 2"
 }
 
 // placeOf is the first host of a URL.
 func placeOf(url *settings.URL) Place {
-	return Place{Host: url.Hosts[0].Name, Port: int(url.Hosts[0].Port), Database: url.Database, Role: url.User}
+	return Place{Host: url.Hosts[0].Name, Port: int(url.Hosts[0].Port), Database: url.Database, Role: url.User, From: url.Origin.String()}
+}
+
+// Named is the database for people, with where its URL stands: `database "app"
+// (DATABASE_URL of .env, line 2)`.
+func (t Place) Named() string {
+	if t.From == "" {
+		return fmt.Sprintf("database %q", t.Database)
+	}
+	return fmt.Sprintf("database %q (%s)", t.Database, t.From)
 }
 
 // At is host and port for people, or the path of the socket.
@@ -86,7 +96,7 @@ func targetOf(url *settings.URL, s *server.Server) Target {
 func (c Container) String() string { return c.words }
 
 func (t Target) String() string {
-	s := fmt.Sprintf("database %q, role %q at %s", t.Database, t.Role, t.At())
+	s := fmt.Sprintf("%s, role %q at %s", t.Named(), t.Role, t.At())
 	var more []string
 	if t.Address != "" && t.Address != t.At() && !strings.HasPrefix(t.Host, "/") {
 		more = append(more, t.Address)

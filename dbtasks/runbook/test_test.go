@@ -67,7 +67,7 @@ func TestEveryCauseOfAFailedLoginIsToldApart(t *testing.T) {
 		{"no such database", url(db.Role, db.Password, "nothing_here", ""), "no_such_database", "CREATE DATABASE"},
 		{"may not connect", url("small_user", "x", "closed", ""), "no_access", "GRANT CONNECT"},
 		{"pg_hba rejects", url("locked_out", "x", db.Name, "sslmode=disable"), "pg_hba", "pg_hba.conf"},
-		{"wants TLS that is not offered", url(db.Role, db.Password, db.Name, "sslmode=require"), "tls_not_offered", "sslmode"},
+		{"wants TLS that is not offered", url(db.Role, db.Password, db.Name, "sslmode=require"), "tls_not_offered", "DATABASE_URL="},
 		{"role limit", url("few", "x", db.Name, ""), "role_limit", "ALTER ROLE"},
 		{"database limit", url("small_user", "x", "small", ""), "database_limit", "ALTER DATABASE"},
 	} {

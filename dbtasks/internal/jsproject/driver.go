@@ -20,6 +20,7 @@ const (
 	Ignores Take = iota // logs in, and does not read it
 	Honours
 	Refuses // does not log in
+	Untold  // not measured
 )
 
 // Driver is a package that makes connections to PostgreSQL, or that stands on
@@ -43,17 +44,17 @@ const AnyWire = "*"
 // Connects tells whether the package talks to the server by itself.
 func (d Driver) Connects() bool { return d.Wire != "" && d.Wire != AnyWire }
 
-// Takes is what the driver makes of a form. Measured with the drivers of
-// wires_test.go against one server; a driver that is not known ignores nothing:
-// only Options is certain.
+// Takes is what the driver makes of a form, as measured with the real drivers
+// (wires_test.go). Of one that is not known only Options is certain: it is a
+// part of PostgreSQL's protocol.
 func (d Driver) Takes(form Form) Take {
-	if form == Options {
-		return Ignores
-	}
 	if row, ok := wires[d.Wire]; ok {
 		return row[form]
 	}
-	return Refuses
+	if form == Options {
+		return Ignores
+	}
+	return Untold
 }
 
 // BestForm is the form in which these drivers get the pool limit: one that no
@@ -62,7 +63,8 @@ func (d Driver) Takes(form Form) Take {
 func BestForm(drivers []Driver) Form {
 	connecting := slices.DeleteFunc(slices.Clone(drivers), func(d Driver) bool { return !d.Connects() })
 	for _, form := range []Form{ConnectionLimit, PoolMaxConns} {
-		if len(connecting) > 0 && len(Refusing(connecting, form)) == 0 {
+		survives := func(d Driver) bool { return d.Takes(form) == Ignores || d.Takes(form) == Honours }
+		if len(connecting) > 0 && !slices.ContainsFunc(connecting, func(d Driver) bool { return !survives(d) }) {
 			return form
 		}
 	}

@@ -16,8 +16,8 @@ const (
 	PGliteWire   = "PGlite"
 )
 
-// wires are what each driver makes of the forms, see FACTS in the tests of
-// package settings: 15 queries at once against one server.
+// wires are what each driver makes of the forms; one that is not in a row it
+// ignores.
 var wires = map[string]map[Form]Take{
 	NodePostgres: {},
 	PrismaEngine: {ConnectionLimit: Honours},
@@ -26,7 +26,8 @@ var wires = map[string]map[Form]Take{
 	PGX:          {ConnectionLimit: Refuses, PoolMaxConns: Refuses},
 	PGXStdlib:    {ConnectionLimit: Refuses, PoolMaxConns: Refuses},
 	LibPQ:        {ConnectionLimit: Refuses, PoolMaxConns: Refuses},
-	Neon:         {},
+	PGDriver:     {ConnectionLimit: Refuses, PoolMaxConns: Refuses, Options: Refuses}, // SET for each of them
+	GoPG:         {ConnectionLimit: Refuses, PoolMaxConns: Refuses, Options: Refuses}, // no parameter but sslmode and two more
 }
 
 // drivers of npm. What a mapper stands on in every version is its Wire; where
@@ -47,7 +48,7 @@ var drivers = []Driver{
 	{Package: "@sequelize/postgres", Name: "Sequelize", Wire: NodePostgres, Default: 5},
 	{Package: "@mikro-orm/postgresql", Name: "MikroORM", Wire: NodePostgres, Default: 10},
 	{Package: "pg-promise", Name: "pg-promise", Wire: NodePostgres, Default: 10},
-	{Package: "slonik", Name: "Slonik", Wire: NodePostgres, Default: 10},
+	{Package: "slonik", Name: "Slonik", Wire: "Slonik", Default: 10},
 	{Package: "@fastify/postgres", Name: "@fastify/postgres", Wire: AnyWire, Over: []string{"pg"}, Default: 10},
 	{Package: "@neondatabase/serverless", Name: Neon, Wire: Neon, Default: 10},
 	{Package: "@vercel/postgres", Name: "@vercel/postgres", Wire: Neon, Default: 10},

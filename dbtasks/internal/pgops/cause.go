@@ -28,11 +28,18 @@ const (
 	CauseStartingUp        Cause = "starting_up"
 	CauseShuttingDown      Cause = "shutting_down"
 	CauseInRecovery        Cause = "in_recovery"
+	CauseNotAccepting      Cause = "not_accepting" // one of the three above: which of them can't be told
 	CauseAuthFailed        Cause = "auth_failed"
 	CauseNoSuchRole        Cause = "no_such_role"
 	CauseNoSuchDatabase    Cause = "no_such_database"
-	CauseNoAccess          Cause = "no_access" // the role may not connect to this database, or not log in
-	CauseHBA               Cause = "pg_hba"    // no line of pg_hba.conf lets this role in from here
+	CauseNoAccess          Cause = "no_access"        // the role may not connect to this database
+	CauseNoLogin           Cause = "no_login"         // the role may not log in at all
+	CauseRoleUnusable      Cause = "role_unusable"    // no such role, or it may not log in: which of them can't be told
+	CauseAuthMethod        Cause = "auth_method"      // refused by a method that asks for no password: peer, ident, a certificate, …
+	CauseDatabaseClosed    Cause = "database_closed"  // ALLOW_CONNECTIONS false
+	CauseDatabaseInvalid   Cause = "database_invalid" // a DROP DATABASE that was cut short
+	CauseOptions           Cause = "options_refused"  // the server does not take the URL's options
+	CauseHBA               Cause = "pg_hba"           // no line of pg_hba.conf lets this role in from here
 	CauseTLSWanted         Cause = "tls_required"
 	CauseTLSNotOffered     Cause = "tls_not_offered"
 	CauseTLSCertificate    Cause = "tls_certificate"
@@ -66,18 +73,20 @@ func (c Cause) NoSlot() bool {
 // that is not there yet).
 func (c Cause) Passing() bool {
 	switch c {
-	case CauseStartingUp, CauseShuttingDown, CauseInRecovery, CauseConnectionRefused, CauseTimeout, CauseUnreachable, CauseSessionLost, CauseHungUp:
+	case CauseStartingUp, CauseShuttingDown, CauseInRecovery, CauseNotAccepting, CauseConnectionRefused, CauseTimeout, CauseUnreachable, CauseSessionLost, CauseHungUp:
 		return true
 	}
 	return c.NoSlot()
 }
 
-// CauseOf tells why a login failed. The SQLSTATE and the name of the server's
-// routine decide before the wording does, because the wording is translated
-// (lc_messages) and the other two are not; a pooler's answer has no routine.
+// CauseOf tells why a login failed: by the SQLSTATE and the name of the server's
+// routine, which are not translated (lc_messages is). Where these two leave a
+// choice, English words tell more, and without them the cause says that it
+// can't be told. A pooler's answer has no routine.
+//
 // The routines were read off PostgreSQL 15 and 18: InitProcess
 // (all slots), InitPostgres (reserved ones), InitializeSessionUserId (role),
-// CheckMyDatabase (database).
+// CheckMyDatabase (database), auth_failed and ClientAuthentication.
 func CauseOf(err error) Cause {
 	if err == nil {
 		return ""
@@ -104,7 +113,7 @@ func CauseOf(err error) Cause {
 		return CauseNotPostgres
 	case errors.As(err, &hostname), errors.As(err, &invalid), errors.As(err, &authority), errors.As(err, &verification):
 		return CauseTLSCertificate
-	case strings.Contains(text, "server refused TLS connection"):
+	case strings.Contains(text, "server refused TLS connection"), strings.Contains(text, "channel binding required"):
 		return CauseTLSNotOffered
 	case errors.As(err, &record):
 		return CauseNotPostgres
@@ -114,13 +123,16 @@ func CauseOf(err error) Cause {
 		return CauseNoSuchHost
 	case pgconn.Timeout(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
 		return CauseTimeout
+	case causeOfWinsock(err) != "":
+		return causeOfWinsock(err)
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
 		return CauseConnectionRefused
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
 		return CauseUnreachable
 	case errors.Is(err, os.ErrPermission):
 		return CauseUnreachable
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(text, "EOF"):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.Errno(10054)),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(text, "EOF"):
 		var login *pgconn.ConnectError
 		if errors.As(err, &login) {
 			// Docker's forwarder accepts before the server in the container
@@ -166,10 +178,12 @@ func causeOfPgError(pg *pgconn.PgError) Cause {
 		switch {
 		case has("shutting down"):
 			return CauseShuttingDown
-		case has("recovery", "hot standby"):
+		case has("recovery", "hot standby", "not yet accepting", "not accepting"): // the last: a standby with hot_standby off
 			return CauseInRecovery
+		case has("starting up"):
+			return CauseStartingUp
 		}
-		return CauseStartingUp
+		return CauseNotAccepting
 	case "57P01": // the server was told to stop between our login and its answer
 		return CauseShuttingDown
 	case "28P01":
@@ -187,15 +201,29 @@ func causeOfPgError(pg *pgconn.PgError) Cause {
 		case has("does not exist"):
 			return CauseNoSuchRole
 		case has("not permitted to log in"):
-			return CauseNoAccess
+			return CauseNoLogin
 		case pg.Routine == "InitializeSessionUserId":
-			return CauseNoSuchRole
+			return CauseRoleUnusable
 		case pg.Routine == "ClientAuthentication":
 			return CauseHBA
+		case pg.Routine == "auth_failed":
+			return CauseAuthMethod
 		}
 		return CauseAuthFailed
-	case "42501", "55000":
+	case "42501":
+		if strings.HasPrefix(pg.Routine, "set_config") || strings.HasPrefix(pg.Routine, "validate_option") {
+			return CauseOptions
+		}
 		return CauseNoAccess
+	case "55000":
+		if pg.Routine == "CheckMyDatabase" || pooler {
+			return CauseDatabaseClosed
+		}
+		return CauseDatabaseInvalid
+	case "42601", "42704", "22023": // an option that is none, a setting that is none, a value that is none
+		if !pooler {
+			return CauseOptions
+		}
 	}
 	if pooler {
 		return causeOfPooler(text)

@@ -14,8 +14,8 @@ import (
 
 // Test shows a login that worked.
 func (p *Printer) Test(r runbook.TestReport) {
-	p.outcome(true, "OK: logged in as %q to database %q at %s: PostgreSQL %s, %.1f ms to log in, %.1f ms a query.",
-		r.Target.Role, r.Target.Database, r.Target.At(), r.Version, r.LoginMS, r.LatencyMS)
+	p.outcome(true, "OK: logged in as %q to %s at %s: PostgreSQL %s, %.1f ms to log in, %.1f ms a query.",
+		r.Target.Role, r.Target.Named(), r.Target.At(), r.Version, r.LoginMS, r.LatencyMS)
 	if r.WaitedMS > 0 {
 		p.line("  waited %s for it", Age(time.Duration(r.WaitedMS)*time.Millisecond))
 	}
@@ -100,16 +100,16 @@ func CleanupOutcome(r runbook.CleanupReport) (ok bool, text string) {
 	}
 	switch {
 	case r.Dry:
-		return true, fmt.Sprintf("Would end %s of database %q at %s; nothing was touched.", plural(len(r.Plan), kind), r.Target.Database, r.Target.At())
+		return true, fmt.Sprintf("Would end %s of %s at %s; nothing was touched.", plural(len(r.Plan), kind), r.Target.Named(), r.Target.At())
 	case !r.OK && len(r.LeftOver)+len(r.Refused) == 0:
-		return false, fmt.Sprintf("Ended %s of database %q, and no slot is free: %d of %d usable slots are taken.", plural(r.Ended+r.Freed, kind), r.Target.Database, r.Slots.Used, r.Usable)
+		return false, fmt.Sprintf("Ended %s of %s, and no slot is free: %d of %d usable slots are taken.", plural(r.Ended+r.Freed, kind), r.Target.Named(), r.Slots.Used, r.Usable)
 	case !r.OK:
-		return false, fmt.Sprintf("Ended %d of %s of database %q: %d left over, %d refused; %d of %d usable slots are free.",
-			r.Ended, plural(len(r.Plan)+len(r.Refused), kind), r.Target.Database, len(r.LeftOver), len(r.Refused), r.Free, r.Usable)
+		return false, fmt.Sprintf("Ended %d of %s of %s: %d left over, %d refused; %d of %d usable slots are free.",
+			r.Ended, plural(len(r.Plan)+len(r.Refused), kind), r.Target.Named(), len(r.LeftOver), len(r.Refused), r.Free, r.Usable)
 	case len(r.Plan) == 0 && r.Freed == 0:
-		return true, fmt.Sprintf("No %s of database %q to end; %d of %d usable slots are free.", kind, r.Target.Database, r.Free, r.Usable)
+		return true, fmt.Sprintf("No %s of %s to end; %d of %d usable slots are free.", kind, r.Target.Named(), r.Free, r.Usable)
 	}
-	return true, fmt.Sprintf("Ended %s of database %q, all gone; %d of %d usable slots are free.", plural(r.Ended+r.Freed, kind), r.Target.Database, r.Free, r.Usable)
+	return true, fmt.Sprintf("Ended %s of %s, all gone; %d of %d usable slots are free.", plural(r.Ended+r.Freed, kind), r.Target.Named(), r.Free, r.Usable)
 }
 
 // judged shows sessions that were left alone: one line for each that holds a

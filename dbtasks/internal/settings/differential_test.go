@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/npmtest"
 )
 
 // realEnvironment is what is exported in the differential test.
@@ -132,7 +133,7 @@ func TestEveryFileIsReadAsTheAppsOwnToolsReadIt(t *testing.T) {
 		t.Skip("installs from npm")
 	}
 	t.Parallel()
-	tools := installed(t, "testdata/loaders")
+	tools := npmtest.Install(t, "testdata/loaders")
 	cases := t.TempDir()
 	sets := slices.Clone(collected)
 	for seed := uint64(0); len(sets) < 200; seed++ {
@@ -201,7 +202,7 @@ func newNode(t *testing.T, tools string) string {
 	}
 	version, err := exec.Command("node", "--version").Output()
 	if major := jsproject.MajorOf(string(version)); err != nil || major < 22 {
-		unavailable(t, fmt.Sprintf("no Node 22 or later: %s %v", version, err))
+		npmtest.Unavailable(t, fmt.Sprintf("no Node 22 or later: %s %v", version, err))
 	}
 	return "node"
 }

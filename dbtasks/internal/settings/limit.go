@@ -81,8 +81,14 @@ func (c *Config) checkLimit(u *URL) error {
 			return u.Origin.wrong(fmt.Sprintf("has %s, and %s can't log in with it: it sends what it does not know to the server as a setting", form, d.Name), write)
 		}
 	}
+	for _, d := range jsproject.Running(c.Drivers()) {
+		if d.Takes(jsproject.Options) == jsproject.Refuses && u.Limit == 0 {
+			u.Limit = 1 // of this tool; the app's stands in its code
+			u.Notes = append(u.Notes, fmt.Sprintf("%s takes no pool limit in the URL: it stands in the code (PoolSize)", d.Name))
+		}
+	}
 	if u.Limit > 0 {
-		if !slices.Contains(u.forms, u.form) {
+		if len(u.forms) > 0 && !slices.Contains(u.forms, u.form) {
 			u.form = u.forms[0] // it works: advice keeps it
 		}
 		return nil

@@ -34,6 +34,10 @@ func (u *URL) rewritten(name, value string, drop ...string) string {
 	if problem != "" {
 		return "***"
 	}
+	return p.masked(name, value, drop...)
+}
+
+func (p urlParts) masked(name, value string, drop ...string) string {
 	var b strings.Builder
 	b.WriteString(p.scheme + "://")
 	if p.user != "" || p.hasPassword {

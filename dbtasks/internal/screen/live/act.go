@@ -120,7 +120,7 @@ func (m *model) finished(msg doneMsg) tea.Cmd {
 	} else {
 		m.marked = map[pgops.SessionID]bool{}
 		ok, text := screen.CleanupOutcome(msg.report)
-		text = strings.Replace(text, fmt.Sprintf(" of database %q", msg.report.Target.Database), "", 1) // stands in the title
+		text = strings.Replace(text, " of "+msg.report.Target.Named(), "", 1) // stands in the title
 		if m.status, m.bad = text, !ok; len(msg.report.CameBack) > 0 {
 			m.status += fmt.Sprintf(" %d came back.", len(msg.report.CameBack))
 		}
