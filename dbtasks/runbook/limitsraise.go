@@ -82,7 +82,11 @@ func raise(ctx context.Context, deps *Deps, a *access, limits pgops.Limits, r *L
 	if err := raiseIsLocal(ctx, deps, a); err != nil {
 		return err
 	}
-	if err := raiseMakesSense(deps, a.server, limits, r.Memory, n); err != nil {
+	sc, err := a.sceneNow(ctx, deps)
+	if err != nil {
+		return err
+	}
+	if err := raiseMakesSense(deps, sc, a.server, limits, r.Memory, n); err != nil {
 		return err
 	}
 	writer, limits, err := raiseLogin(ctx, deps, a, limits)
@@ -102,15 +106,16 @@ func raise(ctx context.Context, deps *Deps, a *access, limits pgops.Limits, r *L
 	return applyRaise(ctx, deps, a, writer, r)
 }
 
-func raiseMakesSense(deps *Deps, s pgops.Server, limits pgops.Limits, m Memory, n int) error {
+func raiseMakesSense(deps *Deps, sc scene, s pgops.Server, limits pgops.Limits, m Memory, n int) error {
 	least := s.Slots.SuperuserReserved + s.Slots.Reserved + 1
-	switch total := hostops.TotalMemory(); {
+	total, whose := memoryFor(sc)
+	switch {
 	case s.InRecovery:
 		return &Failure{Exit: ExitRefused, Code: "standby", Message: "Refused: the server is a standby, whose max_connections follows its primary's. Nothing was touched.", Next: "raise it on the primary"}
 	case limits.MaxSource == "command line" || limits.MaxSource == "override":
 		return &Failure{Exit: ExitRefused, Code: "command_line",
 			Message: "Refused: max_connections stands on the server's command line (-c, -N), which wins over ALTER SYSTEM. Nothing was touched.",
-			Next:    "change it where the server is started (compose.yaml, the unit file), and restart the server"}
+			Next:    commandLineNext(deps, sc, n)}
 	case n < least:
 		return badRaise(deps, fmt.Sprintf("-raise=%d leaves no slot to ordinary roles: %d are reserved", n, least-1), 0)
 	case n <= s.Slots.Used:
@@ -119,9 +124,37 @@ func raiseMakesSense(deps *Deps, s pgops.Server, limits pgops.Limits, m Memory, 
 		return badRaise(deps, fmt.Sprintf("-raise=%d is not above max_connections, which is %d", n, s.Slots.Max), 0)
 	case total > 0 && int64(n)*m.Bytes > total/2: // the other half: work_mem, the page cache, the apps
 		fits := int(total / 2 / m.Bytes)
-		return badRaise(deps, fmt.Sprintf("-raise=%d may take %s, more than half of this machine's memory (%s): %d connections fit", n, megabytes(int64(n)*m.Bytes), megabytes(total), fits), 0)
+		return badRaise(deps, fmt.Sprintf("-raise=%d may take %s, more than half of %s memory (%s): %d connections fit", n, megabytes(int64(n)*m.Bytes), whose, megabytes(total), fits), 0)
 	}
 	return nil
+}
+
+// memoryFor is the memory that the server may take, and whose it is: this
+// machine's, or less where its container or its unit has a limit. 0: not known.
+func memoryFor(sc scene) (bytes int64, whose string) {
+	total := hostops.TotalMemory()
+	subject, _ := subjectOf(sc)
+	if limit := subject.MemoryLimit(); limit > 0 && (total == 0 || limit < total) {
+		if subject.Container != nil {
+			return limit, "its container's"
+		}
+		return limit, "its control group's"
+	}
+	return total, "this machine's"
+}
+
+// commandLineNext names the file where the value has to be changed, as far as
+// it is known who starts the server.
+func commandLineNext(deps *Deps, sc scene, n int) string {
+	where := "where the server is started (compose.yaml, the unit file)"
+	restart := "restart the server"
+	if plan, err := restartOf(deps, sc); err == nil {
+		restart = plan.Typed
+		if file := plan.StartedFrom(); file != "" {
+			where = "in " + file
+		}
+	}
+	return fmt.Sprintf("write max_connections=%d %s, then: %s", n, where, restart)
 }
 
 // raiseLogin is a session that may ALTER SYSTEM, with what it sees:

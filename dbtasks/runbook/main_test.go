@@ -10,10 +10,15 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/systemdtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	code := pgtest.Run(m)
+	systemdtest.Stop()
+	os.Exit(code)
+}
 
 var ctx = context.Background()
 

@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"os/user"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
@@ -96,6 +100,7 @@ func (r *reserved) find(ctx context.Context, deps *Deps) []door {
 		for _, role := range superusers() {
 			add(role, a)
 		}
+		doors = append(doors, r.asAccount(deps, a)...)
 	}
 	if !r.sc.srv.Address.IsUnix() {
 		for _, role := range superusers() {
@@ -103,6 +108,24 @@ func (r *reserved) find(ctx context.Context, deps *Deps) []door {
 		}
 	}
 	return doors
+}
+
+// asAccount is root's way in where only the server's own account is let in (peer,
+// on a stock Debian): as that account, over a socket that is the server's.
+func (r *reserved) asAccount(deps *Deps, a pgops.Address) []door {
+	uid := r.sc.srv.Postmaster.UID
+	if os.Geteuid() != 0 || uid <= 0 {
+		return nil
+	}
+	who, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		return nil
+	}
+	url := deps.Pool.URL().As(who.Username, a.Host.Name, a.Port())
+	pin := pgops.AtThrough(url, a, func(ctx context.Context, a pgops.Address) (net.Conn, error) {
+		return pgserver.DialAs(ctx, uid, a.Socket)
+	})
+	return []door{{RouteLocalSuperuser, fmt.Sprintf("role %q at %s, as the account %[1]s", who.Username, where(url)), pin}}
 }
 
 // sockets are the usual Unix sockets of the server's port behind which the

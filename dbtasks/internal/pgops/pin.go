@@ -26,6 +26,8 @@ import (
 // Its methods may be called from several goroutines; they take turns.
 type Pin struct {
 	url *settings.URL
+	// dial connects to the pinned address; nil: as everybody does.
+	dial func(context.Context, Address) (net.Conn, error)
 
 	mu      sync.Mutex // guards all below
 	address Address    // zero until one was reached
@@ -39,6 +41,14 @@ func NewPin(url *settings.URL) *Pin { return &Pin{url: url, passed: map[string]b
 // At is a pin that was chosen by somebody else.
 func At(url *settings.URL, a Address) *Pin {
 	return &Pin{url: url, address: a, passed: map[string]bool{}}
+}
+
+// AtThrough is At with a connection of another kind, as from another account of
+// the operating system.
+func AtThrough(url *settings.URL, a Address, dial func(context.Context, Address) (net.Conn, error)) *Pin {
+	p := At(url, a)
+	p.dial = dial
+	return p
 }
 
 // Address is the chosen one; zero where none was reached so far.
@@ -139,6 +149,9 @@ func (p *Pin) Apply(ctx context.Context, cfg *pgx.ConnConfig) error {
 	cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		if conn := p.takeSpare(); conn != nil {
 			return conn, nil
+		}
+		if p.dial != nil {
+			return p.dial(ctx, a)
 		}
 		return dial(ctx, a, 1)
 	}
