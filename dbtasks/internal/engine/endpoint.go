@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
@@ -24,6 +27,31 @@ func dockerEndpoint(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return text, local(text, false)
+}
+
+// podmanUsed tells whether this user has ever used Podman: its first command
+// makes a store, and for an ordinary user leaves a process behind that keeps the
+// account's namespace, which a look must not. Elsewhere than on Linux, and where
+// the user's settings lead to another store, it counts as used.
+func podmanUsed() bool {
+	if runtime.GOOS != "linux" {
+		return true
+	}
+	for _, name := range []string{"CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINERS_STORAGE_CONF"} {
+		if os.Getenv(name) != "" {
+			return true
+		}
+	}
+	home, _ := os.UserHomeDir()
+	places := []string{"/etc/containers/storage.conf"}
+	if os.Geteuid() == 0 {
+		places = append(places, "/var/lib/containers/storage")
+	} else {
+		data := cmp.Or(os.Getenv("XDG_DATA_HOME"), filepath.Join(home, ".local/share"))
+		config := cmp.Or(os.Getenv("XDG_CONFIG_HOME"), filepath.Join(home, ".config"))
+		places = append(places, filepath.Join(data, "containers/storage"), filepath.Join(config, "containers/storage.conf"))
+	}
+	return slices.ContainsFunc(places, func(path string) bool { _, err := os.Stat(path); return err == nil })
 }
 
 // podmanLocal tells whether Podman's program works on this machine, as it does

@@ -32,7 +32,8 @@ const listPatience = 4 * time.Second
 
 // List asks every engine whose program is installed, side by side, for all its
 // containers, stopped ones included. It takes 4 s at most. What an engine of
-// another machine has is never listed. Without an engine it is empty.
+// another machine has is never listed. Without an engine it is empty; a Podman
+// that this user has never used is none.
 //
 // A container that two programs know (Docker's talking to Podman's socket) is
 // listed once.
@@ -64,7 +65,7 @@ func List(ctx context.Context) []Engine {
 	return list
 }
 
-// ask is what one program says; nil: it is none of its own.
+// ask is what one program says; nil: it is no engine, or none that is used.
 func ask(ctx context.Context, program string) *Engine {
 	e := &Engine{Program: program}
 	switch program {
@@ -73,6 +74,9 @@ func ask(ctx context.Context, program string) *Engine {
 			return nil
 		}
 	case "podman":
+		if !podmanUsed() {
+			return nil
+		}
 		e.Err = podmanLocal(ctx)
 	}
 	if e.Err == nil {

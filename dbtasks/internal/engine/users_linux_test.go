@@ -3,6 +3,8 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/enginetest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 )
 
@@ -99,6 +102,27 @@ func TestWhoeverMayUseTheEngineMayDoAllOfIt(t *testing.T) {
 			c.Look()
 			c.AwaitLogin()
 		})
+	}
+}
+
+func TestALookLeavesNothingBehindWherePodmanIsNotUsed(t *testing.T) {
+	t.Parallel()
+	enginetest.Podman(t) // its program
+	user := enginetest.User(t)
+	if a := of("podman", listAs(t, user)); a.Program != "" {
+		t.Errorf("%+v", a)
+	}
+	if _, err := os.Stat(user.Home + "/.local"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder is made: %v", err)
+	}
+	table, err := hostops.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range table.All() {
+		if p.UID == user.UID {
+			t.Errorf("%s is left", p)
+		}
 	}
 }
 

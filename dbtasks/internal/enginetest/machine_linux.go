@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,7 +87,8 @@ func furnish() error {
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("mount /proc: %w", err)
 	}
-	empty := []string{"/run", "/var/lib/docker", "/var/lib/containerd", "/var/lib/containers"}
+	// /dev/shm has the locks of Podman's containers, by user.
+	empty := []string{"/run", "/dev/shm", "/var/lib/docker", "/var/lib/containerd", "/var/lib/containers"}
 	for _, dir := range empty {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
@@ -103,7 +105,7 @@ func furnish() error {
 			return fmt.Errorf("mount an empty %s: %w", dir, err)
 		}
 	}
-	for dir, mode := range map[string]os.FileMode{"/run/lock": 0o1777, "/run/tmp": 0o1777, "/run/user": 0o755, "/run/etc/own": 0o755, "/run/etc/work": 0o755} {
+	for dir, mode := range map[string]os.FileMode{"/run/lock": 0o1777, "/run/tmp": 0o1777, "/dev/shm": 0o1777, "/run/user": 0o755, "/run/etc/own": 0o755, "/run/etc/work": 0o755} {
 		if err := os.MkdirAll(dir, mode); err != nil {
 			return err
 		}
@@ -112,7 +114,13 @@ func furnish() error {
 		}
 	}
 	if err := unix.Mount("overlay", "/etc", "overlay", 0, "lowerdir=/etc,upperdir=/run/etc/own,workdir=/run/etc/work"); err != nil {
-		return fmt.Errorf("mount an /etc of its own: %w", err)
+		// Overlays do not stack without end: in a container, a copy does.
+		if out, err := exec.Command("cp", "-a", "/etc/.", "/run/etc/own").CombinedOutput(); err != nil {
+			return fmt.Errorf("copy /etc: %w: %s", err, out)
+		}
+		if err := unix.Mount("/run/etc/own", "/etc", "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("mount an /etc of its own: %w", err)
+		}
 	}
 	// Settings of an engine of this machine may name its folders and sockets.
 	for _, settings := range []string{"/etc/docker", "/etc/containers/storage.conf", "/etc/containers/containers.conf", "/etc/containers/containers.conf.d"} {

@@ -20,6 +20,8 @@ import (
 
 func TestMain(m *testing.M) { enginetest.Main(m) }
 
+const tmpfsMagic = 0x01021994 // statfs(2)
+
 // waits is set where the test below is the one that is to be killed.
 const waits = "DBTASKS_TEST_WAITS"
 
@@ -89,6 +91,12 @@ func TestTheMachineHasNothingOfTheOneItRunsOn(t *testing.T) {
 	}
 	if _, err := hostops.Find(os.Getppid()); err != nil || os.Getppid() != 1 {
 		t.Errorf("parent %d, %v", os.Getppid(), err)
+	}
+	for _, dir := range []string{"/dev/shm", "/run", "/var/lib/docker", "/var/lib/containers"} {
+		var fs syscall.Statfs_t
+		if err := syscall.Statfs(dir, &fs); err != nil || fs.Type != tmpfsMagic {
+			t.Errorf("%s is of type %x, %v", dir, fs.Type, err)
+		}
 	}
 	for _, variable := range os.Environ() {
 		if strings.HasPrefix(variable, "DOCKER_") || strings.HasPrefix(variable, "PG") {

@@ -68,17 +68,13 @@ var openTun = sync.OnceValue(func() error {
 })
 
 func (e *Engine) preparePodman() error {
-	for name, content := range map[string]string{
-		// There is no systemd here that could make control groups or keep a journal.
-		"containers.conf": "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n[containers]\nlog_driver = \"k8s-file\"\n",
-		"storage.conf":    "[storage]\ndriver = \"overlay\"\nrunroot = \"/run/containers/storage\"\ngraphroot = \"/var/lib/containers/storage\"\n", // root's; users have theirs at home
-	} {
-		if err := os.MkdirAll("/etc/containers", 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile("/etc/containers/"+name, []byte(content), 0o644); err != nil {
-			return err
-		}
+	// There is no systemd here that could make control groups or keep a journal.
+	const settings = "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n[containers]\nlog_driver = \"k8s-file\"\n"
+	if err := os.MkdirAll("/etc/containers", 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile("/etc/containers/containers.conf", []byte(settings), 0o644); err != nil { //nolint:gosec // every user's Podman reads it
+		return err
 	}
 	if err := os.MkdirAll("/run/podman", 0o700); err != nil {
 		return err
