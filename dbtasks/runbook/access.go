@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -64,6 +65,8 @@ type openOptions struct {
 	signal bool             // the caller may free a slot by a signal (rung 3)
 	dry    bool             // plan only: no signal is sent
 	force  bool             // a slot may be freed that another project's running process holds
+	idle   time.Duration    // only of a session idle that long; 0: any
+	spare  Spare            // whose sessions are not ended for a slot
 	looked *machine.Looking // a look that was begun beside the login; nil: none was
 }
 
@@ -171,14 +174,17 @@ func openWithoutSlot(ctx context.Context, deps *Deps, o openOptions, refused err
 // bySignal climbs the third rung, or, in a dry run, only says what it would
 // do: that is the *dryPlan. Where it can't, why says so.
 func bySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, o openOptions) (a *access, why string, err error) {
+	if o.idle > 0 {
+		return nil, fmt.Sprintf("SIGTERM to an idle backend: not with -idle=%s, since how long it has been idle can't be told before a login", o.idle), nil
+	}
 	if o.dry {
-		list, why := doors.sc.idleBackends(ctx, deps, cause, o.force)
+		list, why := doors.sc.idleBackends(ctx, deps, cause, o)
 		if why == "" {
 			err = &dryPlan{doors.sc, list}
 		}
 		return nil, "SIGTERM to an idle backend: " + why, err
 	}
-	if a, why = openBySignal(ctx, deps, doors, cause, o.force); a != nil {
+	if a, why = openBySignal(ctx, deps, doors, cause, o); a != nil {
 		deps.progress("got in %s", a.route.Words())
 	}
 	return a, why, nil

@@ -75,7 +75,7 @@ func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, 
 	}
 	began := time.Now()
 	looked := machine.Begin(ctx)
-	a, err := open(ctx, deps, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry, looked: looked, force: o.Force})
+	a, err := open(ctx, deps, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry, looked: looked, force: o.Force, idle: o.Idle, spare: o.Spare})
 	var plan *dryPlan
 	if errors.As(err, &plan) {
 		return planned(deps, plan, o), nil

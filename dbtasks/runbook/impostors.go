@@ -31,3 +31,13 @@ func (sc scene) impostors(sessions []pgops.Session, clients map[int]server.Clien
 	}
 	return list
 }
+
+// heldByRuns are the backends whose clients are runs of this tool.
+func (sc scene) heldByRuns(clients map[int]server.Client) (backends []int) {
+	for backend, c := range clients {
+		if slices.ContainsFunc(c.PIDs, func(pid int) bool { return sc.Process(pid).RunsTarget() }) {
+			backends = append(backends, backend)
+		}
+	}
+	return backends
+}

@@ -33,7 +33,7 @@ func heldBySleep(t *testing.T, db pgtest.Database, application string) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("sleep", "120")
-	cmd.Stdin = file
+	cmd.Stdin, cmd.Dir = file, "/" // of no project
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

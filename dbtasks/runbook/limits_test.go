@@ -9,7 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -328,5 +330,42 @@ func TestRaiseRefusesALoginThatMayNotAlterTheSystem(t *testing.T) {
 	_, err := runbook.Limits(ctx, d, raiseTo(30))
 	if f := failure(t, err, "not_permitted", runbook.ExitNotDone); !strings.Contains(f.Next, "DBTASKS_ADMIN_URL") {
 		t.Errorf("%q", f.Next)
+	}
+}
+
+func TestOfTwoRaisesAtOnceTheLoserUndoesNothing(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	if !maySignal(s) {
+		t.Skip("only root or the server's account may restart it")
+	}
+	db := s.NewDatabase()
+	done := map[int]error{}
+	var mu sync.Mutex
+	var both sync.WaitGroup
+	for _, n := range []int{40, 60} {
+		both.Go(func() {
+			_, err := runbook.Limits(ctx, deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres")), raiseTo(n))
+			mu.Lock()
+			defer mu.Unlock()
+			done[n] = err
+		})
+	}
+	both.Wait()
+	got := maxConnections(t, s)
+	winners := 0
+	for n, err := range done {
+		if err == nil {
+			winners++
+		}
+		if err == nil && winners == 1 && got != strconv.Itoa(n) && got != "60" { // one after the other is fine, too
+			t.Errorf("-raise=%d is said to be done, and the server says %s", n, got)
+		}
+	}
+	if winners == 0 || got != "40" && got != "60" {
+		t.Errorf("the server says %s after %v", got, done)
+	}
+	if text := autoConf(t, s); !strings.Contains(text, "max_connections = '"+got+"'") {
+		t.Errorf("the server says %s, and at its next start it would be\n%s", got, text)
 	}
 }

@@ -65,6 +65,11 @@ func undoRaise(ctx context.Context, deps *Deps, plan *Raise, why error) error {
 			if writer != a {
 				defer func() { writer.release() }()
 			}
+			if written, err := pgops.WrittenMaxConnections(ctx, writer.conn); err == nil && written != plan.New {
+				f.Details = append(f.Details, fmt.Sprintf("nothing is undone: somebody else has written max_connections meanwhile (now %d; 0: taken out)", written))
+				f.Next = deps.Command("db:limits")
+				return f
+			}
 			before := 0
 			if plan.inAuto {
 				before = plan.Old

@@ -96,6 +96,13 @@ func raise(ctx context.Context, deps *Deps, a *access, limits pgops.Limits, r *L
 	if writer != a {
 		defer func() { writer.release() }()
 	}
+	// Of two at once the second would undo what the first has done.
+	switch mine, err := pgops.LockRaise(ctx, writer.conn); {
+	case err != nil:
+		return err
+	case !mine:
+		return &Failure{Exit: ExitRefused, Code: "busy", Message: "Refused: another run of dbtasks is raising max_connections of this server. Nothing was touched.", Next: deps.Command("db:limits")}
+	}
 	plan, err := planRaise(ctx, deps, writer, r, n)
 	if err != nil {
 		return err

@@ -19,9 +19,10 @@ const signalTimeout = 8 * time.Second
 
 // idleBackends finds, without a login, the idle backends of the URL's database
 // among the children of this server's process, oldest first. Where it can't, it
-// says why. What another project's running process holds is in use, and left out
-// unless force says otherwise.
-func (sc scene) idleBackends(ctx context.Context, deps *Deps, cause pgops.Cause, force bool) (list []server.Backend, why string) {
+// says why. Left out is what another run of this tool holds, what this project's
+// running processes hold where these are spared, and, unless force says otherwise,
+// what another project's do: it is in use.
+func (sc scene) idleBackends(ctx context.Context, deps *Deps, cause pgops.Cause, o openOptions) (list []server.Backend, why string) {
 	srv := sc.srv
 	switch {
 	case srv.Postmaster.PID == 0:
@@ -43,19 +44,26 @@ func (sc scene) idleBackends(ctx context.Context, deps *Deps, cause pgops.Cause,
 		list = append(list, b)
 	}
 	idle := len(list)
-	if idle > 0 && !force {
+	if idle > 0 {
 		sessions := make([]pgops.Session, idle)
 		for i, b := range list {
 			sessions[i] = b.Session(url.User, url.Database)
 		}
-		others := sc.heldBy(sc.holders(ctx, sessions), machine.Another)
+		clients := sc.holders(ctx, sessions)
+		others := sc.heldByRuns(clients)
+		if !o.force {
+			others = append(others, sc.heldBy(clients, machine.Another)...)
+		}
+		if o.spare == SpareProject {
+			others = append(others, sc.heldBy(clients, machine.Ours)...)
+		}
 		list = slices.DeleteFunc(list, func(b server.Backend) bool { return slices.Contains(others, b.Session(url.User, url.Database).PID) })
 	}
 	switch {
 	case len(list) > 0:
 		return list, ""
 	case idle > 0:
-		return nil, fmt.Sprintf("the %d idle backends of database %q are held by other projects' running processes (-force ends them)", idle, url.Database)
+		return nil, fmt.Sprintf("the %d idle backends of database %q are in use: held by running processes of other projects (-force ends those), of this one, or by runs of this tool", idle, url.Database)
 	case told == 0:
 		return nil, "the server's process titles tell no state (update_process_title=off?)"
 	}
@@ -69,15 +77,15 @@ func (sc scene) idleBackends(ctx context.Context, deps *Deps, cause pgops.Cause,
 // superuser_reserved_connections (3 unless set) beside its own; then twice as
 // many, while the login is still refused. Each backend is looked at again right
 // before its signal.
-func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, force bool) (*access, string) {
+func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, o openOptions) (*access, string) {
 	ctx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()
 	if doors.sc.srv.Container != nil && !doors.sc.srv.MaySignal() {
-		return openInContainer(ctx, deps, doors, cause, force)
+		return openInContainer(ctx, deps, doors, cause, o)
 	}
 	signalled := 0
 	for n := 1; ctx.Err() == nil; n = max(3, 2*n) {
-		list, why := doors.sc.idleBackends(ctx, deps, cause, force)
+		list, why := doors.sc.idleBackends(ctx, deps, cause, o)
 		if why != "" {
 			// Another cleanup may have freed what this one wanted to.
 			if a := seize(ctx, deps, doors); a != nil {
@@ -109,23 +117,23 @@ func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.
 // the engine, as few as possible, until a login gets a slot. Where the
 // container's processes are seen from here, those that may go are told to it by
 // their pids in there.
-func openInContainer(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, force bool) (*access, string) {
+func openInContainer(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, o openOptions) (*access, string) {
 	url, srv := deps.Pool.URL(), doors.sc.srv
-	o := engine.FreeOptions{Role: url.User, Database: url.Database, OnlyRole: cause == pgops.CauseRoleLimit, Port: srv.InsidePort()}
+	free := engine.FreeOptions{Role: url.User, Database: url.Database, OnlyRole: cause == pgops.CauseRoleLimit, Port: srv.InsidePort()}
 	freed := 0
 	for n := 1; ctx.Err() == nil; n = max(3, 2*n) {
-		o.Most = n
+		free.Most = n
 		if srv.Postmaster.PID != 0 {
-			list, why := doors.sc.idleBackends(ctx, deps, cause, force)
+			list, why := doors.sc.idleBackends(ctx, deps, cause, o)
 			if why != "" {
 				return nil, fmt.Sprintf("%s (%d ended inside)", why, freed)
 			}
-			o.PIDs = nil
+			free.PIDs = nil
 			for _, b := range list {
-				o.PIDs = append(o.PIDs, b.Session(url.User, url.Database).PID)
+				free.PIDs = append(free.PIDs, b.Session(url.User, url.Database).PID)
 			}
 		}
-		how, err := srv.Container.FreeSlots(ctx, o)
+		how, err := srv.Container.FreeSlots(ctx, free)
 		freed += len(how)
 		for _, one := range how {
 			deps.progress("in %s: %s", srv.Container, one)

@@ -27,8 +27,11 @@ type StopReport struct {
 	Gone   int           `json:"gone"`
 	Left   []StopOutcome `json:"left"`   // refused, or still there
 	Spared []StopItem    `json:"spared"` // on the dev ports or beside the dev server, and left alone
-	TookMS int64         `json:"took_ms"`
-	plan   hostops.StopPlan
+	// CameBack was started again while we looked on; its reason says by whom.
+	CameBack []StopItem `json:"came_back"`
+	Next     string     `json:"next,omitempty"` // where something is left to do
+	TookMS   int64      `json:"took_ms"`
+	plan     hostops.StopPlan
 }
 
 // StopItem is one process of a plan.
@@ -66,7 +69,10 @@ func Stop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
 		r.Left = append(r.Left, StopOutcome{item(out.Process, nil, out.Reason), string(out.Result), out.Detail})
 	}
 	r.TookMS = time.Since(began).Milliseconds()
-	r.OK = err == nil && len(r.Left) == 0
+	if err == nil {
+		r.lookAgain(ctx, deps, o)
+	}
+	r.OK = err == nil && len(r.Left) == 0 && len(r.CameBack) == 0
 	if err != nil {
 		why := firstWords(err)
 		if ctx.Err() != nil {
@@ -93,7 +99,7 @@ type planner struct {
 // ports from a folder under its root, what runs a dev command there, the
 // children of both, and the package manager and shell above them.
 func planStop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
-	r := StopReport{Dry: o.Dry, Root: deps.Config.Root, Plan: []StopItem{}, Left: []StopOutcome{}, Spared: []StopItem{}}
+	r := StopReport{Dry: o.Dry, Root: deps.Config.Root, Plan: []StopItem{}, Left: []StopOutcome{}, Spared: []StopItem{}, CameBack: []StopItem{}}
 	m, err := machine.Look(ctx)
 	if err != nil {
 		return r, err

@@ -267,3 +267,28 @@ func TestWeAreNeverStoppedByOurOwnStop(t *testing.T) {
 		t.Errorf("%+v, %v: this test process listens there, and it is us", r, err)
 	}
 }
+
+func TestWhatIsStartedAgainIsNotSaidToBeGone(t *testing.T) {
+	t.Parallel()
+	root, port := nodeProject(t), pgtest.FreePort(t)
+	elsewhere := t.TempDir() // a supervisor that is not this project's
+	loop := exec.Command("sh", "-c", `while :; do (cd "$1" && PORT=$2 exec node server.js); done`, "sh", root, strconv.Itoa(port))
+	loop.Dir = elsewhere
+	loop.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := loop.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Kill(-loop.Process.Pid, syscall.SIGKILL) // the group that this test made
+		_ = loop.Wait()
+	})
+	pgtest.Eventually(t, 10*time.Second, "the server listens", func() bool { return listens(port) })
+	r, err := runbook.Stop(ctx, deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port)), runbook.StopOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := fmt.Sprintf("(pid %d)", loop.Process.Pid)
+	if r.OK || len(r.CameBack) == 0 || !strings.Contains(r.CameBack[0].Reason, by) || !strings.Contains(r.Next, strconv.Itoa(loop.Process.Pid)) {
+		t.Errorf("ok %t, came back %+v, next %q: want it to be said, and %s named", r.OK, r.CameBack, r.Next, by)
+	}
+}

@@ -3,6 +3,7 @@ package hostops
 import (
 	"debug/buildinfo"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,10 +44,13 @@ func (p Process) Run() bool {
 	if !os.IsPermission(err) {
 		return false // no program of Go's
 	}
-	for _, arg := range p.Args {
-		if runbookTarget().MatchString(strings.TrimSpace(arg)) {
-			return true
-		}
-	}
-	return false
+	return p.calledAsTarget()
+}
+
+// RunsTarget tells whether a process is a run of this tool by its program and
+// is called as one of its targets: for sessions of which no name is known.
+func (p Process) RunsTarget() bool { return p.calledAsTarget() && p.Run() }
+
+func (p Process) calledAsTarget() bool {
+	return slices.ContainsFunc(p.Args, func(arg string) bool { return runbookTarget().MatchString(strings.TrimSpace(arg)) })
 }

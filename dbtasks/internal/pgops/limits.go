@@ -197,3 +197,34 @@ func SetMaxConnections(ctx context.Context, conn *pgx.Conn, n int) error {
 	}
 	return nil
 }
+
+// raiseLock is the advisory lock of whoever raises max_connections. An advisory
+// lock is one database's: two that log in to different ones do not see each
+// other's, which is why an undo looks at what is written, too.
+const raiseLock = 0x64627461736b73 // "dbtasks"
+
+// LockRaise takes the lock for the session's life; false: another has it.
+func LockRaise(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	var got bool
+	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_try_advisory_lock($1::bigint)", execMode(conn), int64(raiseLock)).Scan(&got); err != nil {
+		return false, fmt.Errorf("lock max_connections: %w", err)
+	}
+	return got, nil
+}
+
+// WrittenMaxConnections is what ALTER SYSTEM has written for the next start; 0:
+// nothing is. It wants a superuser or pg_read_all_settings.
+func WrittenMaxConnections(ctx context.Context, conn *pgx.Conn) (int, error) {
+	var n int
+	err := conn.QueryRow(ctx, `
+		SELECT f.setting::int FROM pg_catalog.pg_show_all_file_settings() f
+		WHERE f.name OPERATOR(pg_catalog.=) 'max_connections' AND f.sourcefile OPERATOR(pg_catalog.~~) '%postgresql.auto.conf'
+		ORDER BY f.seqno DESC LIMIT 1`, execMode(conn)).Scan(&n)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ask what is written for the next start: %w", err)
+	}
+	return n, nil
+}

@@ -14,6 +14,8 @@ func (p *Printer) Stop(r runbook.StopReport) {
 		p.outcome(true, "Nothing to stop: no dev server of %s runs.", r.Root)
 	case r.Dry:
 		p.outcome(true, "Would stop %s of %s; nothing was touched.", plural(len(r.Plan), "process"), r.Root)
+	case len(r.CameBack) > 0:
+		p.outcome(false, "Stopped %s of %s, and %d came back.", plural(r.Gone, "process"), r.Root, len(r.CameBack))
 	case r.OK:
 		p.outcome(true, "Stopped %s of %s, all gone, in %d ms.", plural(r.Gone, "process"), r.Root, r.TookMS)
 	default:
@@ -25,9 +27,13 @@ func (p *Printer) Stop(r runbook.StopReport) {
 	for _, left := range r.Left {
 		p.line("  %s: %s: %s", left.Result, p.item(left.StopItem), left.Detail)
 	}
+	for _, item := range r.CameBack {
+		p.line("  came back: %s: %s", p.item(item), item.Reason)
+	}
 	for _, item := range r.Spared {
 		p.line("  left alone: %s: %s", p.item(item), item.Reason)
 	}
+	p.next(r.Next)
 }
 
 func (p *Printer) item(i runbook.StopItem) string {

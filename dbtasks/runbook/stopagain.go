@@ -1,0 +1,69 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+)
+
+// stillGone is when is looked again after everything is gone: a loop or a
+// supervisor starts a process again within some tenths of a second.
+var stillGone = []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 300 * time.Millisecond}
+
+// lookAgain looks whether what was stopped stays gone, and who brings it back.
+func (r *StopReport) lookAgain(ctx context.Context, deps *Deps, o StopOptions) {
+	if len(r.Plan) == 0 {
+		return
+	}
+	stopped := map[hostops.Identity]bool{}
+	for _, t := range r.plan.Targets {
+		stopped[t.Process.Identity] = true
+	}
+	for _, wait := range stillGone {
+		if pause(ctx, wait) != nil {
+			return
+		}
+		now, err := planStop(ctx, deps, StopOptions{All: o.All})
+		if err != nil {
+			return
+		}
+		for i, t := range now.plan.Targets {
+			if stopped[t.Process.Identity] {
+				continue // it is among those that are left
+			}
+			back := now.Plan[i]
+			by := broughtBack(t.Process, now.plan.Targets)
+			back.Reason = "started again by a process that is gone by now, or by the system's supervisor"
+			if by.PID != 0 {
+				back.Reason = fmt.Sprintf("started again by %s", by)
+				r.Next = fmt.Sprintf("stop that first: kill %d; then: %s", by.PID, deps.Command("dev:stop"))
+			}
+			r.CameBack = append(r.CameBack, back)
+		}
+		if len(r.CameBack) > 0 {
+			return
+		}
+	}
+}
+
+// broughtBack is the process that started one, or its first forebear that did
+// not come back with it; zero where that is the system's first process.
+func broughtBack(p hostops.Process, back []hostops.StopTarget) hostops.Process {
+	for range 64 {
+		up, err := hostops.Find(p.PPID)
+		if err != nil || up.PID <= 1 {
+			return hostops.Process{}
+		}
+		withIt := false
+		for _, t := range back {
+			withIt = withIt || t.Process.Identity == up.Identity
+		}
+		if !withIt {
+			return up
+		}
+		p = up
+	}
+	return hostops.Process{}
+}
