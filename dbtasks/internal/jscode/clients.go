@@ -99,6 +99,9 @@ func (p *Code) makerAt(s *site) *Driver {
 	if d := p.makerOf(Expr{s.callee, s.scope}, s.isNew, 0); d != nil {
 		return d
 	}
+	if name, of := memberOf(s.callee); name == "SQL" && isName(of, "Bun") && s.scope.lookup("Bun") == nil {
+		return rowOf(value{pkg: "bun", name: name}, func(*Driver) bool { return true })
+	}
 	if s.isNew || len(s.args) == 0 || lastName(s.callee) != "register" {
 		return nil
 	}

@@ -104,13 +104,20 @@ var adapters = []string{"PrismaPg", "PrismaPgAdapterFactory", "PrismaNeon"}
 
 // rememberers are packages whose function keeps what the one that it is handed
 // makes, on the global object.
-var rememberers = []string{"@epic-web/remember", "global-cache-dir/remember"}
+var rememberers = []string{"@epic-web/remember", "blitz", "@blitzjs/next"}
 
 // maker is the driver that a value makes a client of, when it is called, or
 // with new; nil: none.
 func (p *Code) maker(v value, isNew bool, depth int) *Driver {
 	if depth > 5 {
 		return nil
+	}
+	if v.node != nil {
+		q, ok := p.enter(v.Expr, "maker")
+		if !ok {
+			return nil
+		}
+		defer p.leave(q)
 	}
 	switch n := v.node.(type) {
 	case *ast.ClassLiteral:
@@ -124,12 +131,16 @@ func (p *Code) maker(v value, isNew bool, depth int) *Driver {
 				return d
 			}
 		}
+		if isNew { // enhancePrisma(PrismaClient)
+			for _, arg := range n.ArgumentList {
+				if d := p.makerOf(Expr{arg, v.scope}, true, depth+1); d != nil {
+					return d
+				}
+			}
+		}
 		return nil
 	}
 	if v.pkg == "" {
-		if call, name := bunGlobal(v, isNew); call {
-			return rowOf(value{pkg: "bun", name: name}, func(*Driver) bool { return true })
-		}
 		return nil
 	}
 	if isNew && v.name == "PrismaClient" && p.mayBePrisma(v.pkg) {
@@ -147,12 +158,6 @@ func (p *Code) makerOf(e Expr, isNew bool, depth int) *Driver {
 		}
 	}
 	return nil
-}
-
-// bunGlobal tells whether a value is Bun.SQL.
-func bunGlobal(v value, isNew bool) (bool, string) {
-	name, of := memberOf(v.node)
-	return isNew && name == "SQL" && isName(of, "Bun"), name
 }
 
 // mayBePrisma: PrismaClient comes from the package, from a file that git

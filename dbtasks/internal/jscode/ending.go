@@ -50,7 +50,7 @@ func (p *Code) closedWithin(c *Client, ways []way) bool {
 		if !slices.ContainsFunc(w.outside, func(fn ast.Node) bool {
 			return slices.ContainsFunc(p.sitesIn(fn), func(s *site) bool {
 				of, ok := isCloser(s)
-				if ok && p.holds(Expr{of, s.scope}, c, 0) {
+				if ok && !slices.ContainsFunc(s.stack, isHook) && p.holds(Expr{of, s.scope}, c, 0) {
 					return true
 				}
 				return lastName(s.callee) == "__using" && len(s.args) > 1 && p.holds(Expr{s.args[1], s.scope}, c, 0)
@@ -60,6 +60,16 @@ func (p *Code) closedWithin(c *Client, ways []way) bool {
 		}
 	}
 	return len(ways) > 0
+}
+
+// isHook tells a call that registers what is done when the server ends.
+func isHook(n ast.Node) bool {
+	call, ok := n.(*ast.CallExpression)
+	if !ok {
+		return false
+	}
+	name, of := memberOf(call.Callee)
+	return name == "addHook" || name == "hook" || (name == "on" || name == "once") && isName(of, "process")
 }
 
 // sitesIn are the calls within a function.

@@ -42,7 +42,7 @@ const maxWays = 500
 
 // fateOf tells what becomes of a client.
 func (p *Code) fateOf(c *Client) Fate {
-	if c.Keeps {
+	if c.Keeps || p.isEnhanced(c) {
 		return Kept
 	}
 	if p.dead(c.stack, c.Expr) {
@@ -81,6 +81,17 @@ func (p *Code) fateOf(c *Client) Fate {
 		return Stored
 	}
 	return Anew
+}
+
+// isEnhanced tells whether the class comes from a package that has its objects
+// kept: new (enhancePrisma(PrismaClient))().
+func (p *Code) isEnhanced(c *Client) bool {
+	for _, v := range p.values(Expr{c.callee, c.scope}) {
+		if call, ok := v.node.(*ast.CallExpression); ok && slices.ContainsFunc(p.values(Expr{call.Callee, v.scope}), func(v value) bool { return slices.Contains(rememberers, v.pkg) }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *Code) storedWhereLooked(w way, stores []store) string {

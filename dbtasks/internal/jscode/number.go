@@ -16,7 +16,10 @@ func (p *Code) numberOf(e Expr, problem string) Limit {
 	if isName(e.node, "undefined") {
 		return Limit{Problem: problem}
 	}
-	l := Limit{Explicit: true}
+	l := Limit{Explicit: true, Number: p.fromEnvironment(e)}
+	if l.Number > 0 {
+		return l
+	}
 	if p.mentionsText(e, "connection_limit", 0) {
 		l.Number = p.Options.URLLimit
 		return l
@@ -79,6 +82,29 @@ func (p *Code) computed(v value, depth int) (float64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// fromEnvironment is the number of a variable that an expression reads from the
+// environment, as .env has it.
+func (p *Code) fromEnvironment(e Expr) int {
+	found := 0
+	for _, v := range append(p.values(e), value{Expr: e}) {
+		if v.node == nil {
+			continue
+		}
+		anywhere(v.node, func(n ast.Node) bool {
+			name, of := memberOf(n)
+			if outer, _ := memberOf(of); of == nil || outer != "env" {
+				return false
+			}
+			text, _ := p.environment(name)
+			if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && n > 0 {
+				found = n
+			}
+			return found > 0
+		})
+	}
+	return found
 }
 
 func (p *Code) environment(name string) (string, bool) {

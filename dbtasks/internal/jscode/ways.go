@@ -49,10 +49,33 @@ func (t *tracer) ways(s *site) []way {
 			list = append(list, w)
 		}
 	}
+	if len(list) == 0 && !local.request {
+		if whole := ofOptions(s.stack[:from]); whole >= 0 { // new Kysely({ pool: () => new Pool() })
+			for _, w := range t.ways(&site{Expr: Expr{s.stack[whole], s.scope}, stack: s.stack[:whole]}) {
+				w.outside = append(w.outside, local.outside...)
+				list = append(list, w)
+			}
+		}
+	}
 	if len(list) == 0 {
 		return []way{local}
 	}
 	return list
+}
+
+// ofOptions is where in a stack the new stands whose options end the stack; -1:
+// what ends it is no option.
+func ofOptions(stack []ast.Node) int {
+	for i := len(stack) - 1; i >= 0; i-- {
+		switch stack[i].(type) {
+		case *ast.PropertyKeyed, *ast.ObjectLiteral, *ast.ArrayLiteral:
+		case *ast.NewExpression:
+			return i
+		default:
+			return -1
+		}
+	}
+	return -1
 }
 
 // enclosing is the innermost function, or the class whose field it is, that a

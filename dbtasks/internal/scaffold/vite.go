@@ -48,7 +48,7 @@ func (p Project) viteSteps(port int) ([]Step, error) {
 	}
 	const why = "the dev server's port, and the database's packages out of the bundle"
 	settings := p.viteSettings(port)
-	if p.Vitest && p.vitestConfig() == "" {
+	if p.Vitest && p.vitestConfig() == "" && p.clientHome() != "" {
 		settings = append(settings, p.vitestSetting()) // Vitest reads Vite's file
 	}
 	file := p.first("vite.config.ts", "vite.config.js", "vite.config.mts", "vite.config.mjs", "vite.config.cts", "vite.config.cjs")
