@@ -48,7 +48,7 @@ func (c *check) oneModule(i *Item) {
 			continue
 		}
 		at, line := made.Place()
-		if made.Role == jscode.App && c.packages.dirOf(at) != c.packages.dirOf(file) {
+		if c.packages.dirOf(at) != c.packages.dirOf(file) {
 			continue // another app of the workspace is another process
 		}
 		if made.Driver != c.home.Driver {

@@ -163,7 +163,7 @@ func (c *check) reload(made *jscode.Client) jsproject.Reload {
 	found := map[jsproject.Reload]bool{}
 	for dir := range dirs {
 		if pkg := c.packages.at(dir); pkg != nil {
-			if reload, told := pkg.Reloads(c.code.Mentions("ssrLoadModule", "middlewareMode", "HotModuleReplacement")); told {
+			if reload, told := pkg.Reloads(c.code.Mentions(dir, "ssrLoadModule", "middlewareMode", "configureServer", "HotModuleReplacement")); told {
 				found[reload] = true
 			}
 		}

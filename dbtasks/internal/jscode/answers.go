@@ -217,9 +217,12 @@ func UnreadPackages() []string { return slices.Clone(unread) }
 // HTTPPackages reach a PostgreSQL over HTTP: there is no pool to keep.
 func HTTPPackages() []string { return slices.Clone(httpOnly) }
 
-// Mentions tells whether the text of a module of this project has a word.
-func (p *Code) Mentions(words ...string) bool {
+// Mentions tells whether the text of a module below a folder has a word.
+func (p *Code) Mentions(dir string, words ...string) bool {
 	for _, m := range p.modules {
+		if dir != "" && !strings.HasPrefix(m.path, dir+"/") {
+			continue
+		}
 		for _, word := range words {
 			if strings.Contains(m.text, word) {
 				return true

@@ -41,18 +41,14 @@ func (p *Code) findClients() []*Client {
 			}
 		}
 	})
-	made := map[*class]bool{}
-	for _, c := range list {
-		made[c.class] = true
-	}
 	// A service that extends a client: who makes it is the framework.
 	p.each(func(m *Module) {
 		for _, c := range m.classes {
-			if !p.makers[m] || c.node.SuperClass == nil || made[c] {
+			if !p.makers[m] || c.node.SuperClass == nil {
 				continue
 			}
 			d := p.makerOf(Expr{c.node.SuperClass, c.scope.parent}, true, 0)
-			if d == nil || !isService(m, c) {
+			if d == nil || !p.isService(m, c) {
 				continue
 			}
 			s := &site{Expr: Expr{c.node, c.scope.parent}, callee: c.node.SuperClass, isNew: true, stack: c.stack}
@@ -69,18 +65,14 @@ func (p *Code) findClients() []*Client {
 }
 
 // isService tells a class that a framework makes an object of, by its decorator.
-func isService(m *Module, c *class) bool {
+func (p *Code) isService(m *Module, c *class) bool {
 	for _, s := range m.sites {
 		if !strings.HasPrefix(lastName(s.callee), "__decorateClass") {
 			continue
 		}
 		for _, arg := range s.args {
-			if id, ok := arg.(*ast.Identifier); ok {
-				for _, d := range m.scope.lookupDefs(id.Name.String()) {
-					if d.value.node == ast.Node(c.node) {
-						return true
-					}
-				}
+			if _, ok := arg.(*ast.Identifier); ok && slices.ContainsFunc(p.values(Expr{arg, s.scope}), func(v value) bool { return v.node == ast.Node(c.node) }) {
+				return true
 			}
 		}
 	}
@@ -258,8 +250,12 @@ func (p *Code) isScript(m *Module) bool {
 		return true
 	}
 	for dir := path.Dir(m.path); dir != "." && !p.resolve.files[dir+"/package.json"]; dir = path.Dir(dir) {
-		switch path.Base(dir) {
-		case "scripts", "prisma", "migrations", "migration", "seeds", "seed", "seeders", "bin", "tools":
+		switch strings.TrimPrefix(path.Base(dir), ".") {
+		case "prisma": // beside package.json; src/prisma is a module of the app
+			if above := path.Dir(dir); above == "." || p.resolve.files[above+"/package.json"] {
+				return true
+			}
+		case "scripts", "migrations", "migration", "seeds", "seed", "seeders", "bin", "tools":
 			return true
 		}
 	}

@@ -82,7 +82,7 @@ func Read(ctx context.Context, root string, files []string, o Options) (*Code, e
 		c.Fate = p.fateOf(c)
 	}
 	p.late = p.stopped || bound.Err() != nil
-	p.ctx, p.stopped, p.until = ctx, false, time.Now().Add(o.Most/4) // for what is asked later
+	p.ctx, p.stopped, p.until = ctx, false, p.until.Add(o.Most/4) // for what is asked later
 	return p, ctx.Err()
 }
 

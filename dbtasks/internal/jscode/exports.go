@@ -27,6 +27,12 @@ func (a *analysis) esbuildExports(call *site) {
 				a.m.exports[keyOf(keyed)] = Expr{body.Expression, call.scope}
 			}
 		}
+	case isName(call.callee, "__publicField") && len(call.args) == 3: // a field, where fields are lowered
+		if name, ok := stringOf(call.args[1]); ok {
+			if c := a.classOf(call.args[0], call.scope); c != nil {
+				c.add(name, Expr{call.args[2], call.scope}, !isThis(call.args[0]))
+			}
+		}
 	case isName(call.callee, "__reExport"):
 		a.m.stars = append(a.m.stars, Expr{call.args[1], call.scope})
 	}

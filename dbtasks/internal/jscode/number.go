@@ -13,7 +13,7 @@ import (
 // numberOf reads a limit: a literal, one that is computed from the URL's
 // connection_limit, or any other expression, which is explicit all the same.
 func (p *Code) numberOf(e Expr, problem string) Limit {
-	if isName(e.node, "undefined") {
+	if void, ok := e.node.(*ast.UnaryExpression); isName(e.node, "undefined") || ok && void.Operator == token.VOID {
 		return Limit{Problem: problem}
 	}
 	l := Limit{Explicit: true, Number: p.fromEnvironment(e)}
@@ -29,8 +29,9 @@ func (p *Code) numberOf(e Expr, problem string) Limit {
 		if !ok {
 			n, ok = p.computed(v, 0)
 		}
+		_, literal := number(e.node)
 		switch {
-		case ok && n < 1:
+		case ok && n < 1 && literal:
 			return Limit{Problem: fmt.Sprintf("has max %v, which should be a number of connections from 1", n)}
 		case ok:
 			l.Number = max(l.Number, int(n))

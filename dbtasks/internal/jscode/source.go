@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"sort"
 	"strings"
 
@@ -74,8 +75,15 @@ func parseJS(text string, loader api.Loader, keepImports bool) (s *source, err e
 	}
 	code := string(r.Code)
 	program, err := parser.ParseFile(nil, "", code, parser.IgnoreRegExpErrors, parser.WithDisableSourceMaps)
-	if err != nil {
-		return nil, err
+	if err != nil { // goja takes a field named get or static for a modifier
+		o.Supported = maps.Clone(lowered)
+		for _, syntax := range []string{"class-field", "class-static-field", "class-private-field", "class-private-static-field"} {
+			o.Supported[syntax] = false
+		}
+		code = string(api.Transform(text, o).Code)
+		if program, err = parser.ParseFile(nil, "", code, parser.IgnoreRegExpErrors, parser.WithDisableSourceMaps); err != nil {
+			return nil, err
+		}
 	}
 	return &source{program: program, code: code, remap: func() []byte {
 		o.Sourcemap, o.SourcesContent = api.SourceMapExternal, api.SourcesContentExclude

@@ -99,10 +99,13 @@ func (f Framework) adapted(p *Package) Framework {
 	return f
 }
 
+// devScripts are the names of the script that runs the dev server, the likeliest first.
+var devScripts = []string{"dev", "start:dev", "develop", "serve", "start"}
+
 // devScript is the script that runs the dev server: dev, else one that is
 // called so often.
 func (p *Package) devScript() string {
-	for _, name := range []string{"dev", "start:dev", "develop", "serve", "start"} {
+	for _, name := range devScripts {
 		if text := p.Scripts[name]; text != "" {
 			return text
 		}
