@@ -93,7 +93,7 @@ func askAgain(ctx context.Context, deps *Deps, caller string, patience time.Dura
 }
 
 func notReady(deps *Deps, caller string, err error) *Failure {
-	f := &Failure{Exit: ExitNotDone, Code: "not_ready", Message: "PostgreSQL was not stopped: " + err.Error(), Next: "mend that, then: " + deps.Command(caller), Err: err}
+	f := &Failure{Exit: ExitNotDone, Code: "not_ready", Message: "PostgreSQL was not stopped: " + err.Error(), Next: "mend that (make room, or correct the settings), then: " + deps.Command(caller), Err: err}
 	if errors.Is(err, pgserver.ErrServerChanged) {
 		f.Code, f.Message, f.Next = "server_changed", "PostgreSQL was not restarted: "+err.Error(), deps.Command(caller)
 	}

@@ -3,17 +3,22 @@ package pgserver
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"time"
 )
 
 // ErrNotReady: a restart would stop the server and could not start it again.
 // Nothing was stopped.
 var ErrNotReady = errors.New("the server would not start again")
 
-// leastRoom is the free space without which a server is not stopped: a
-// shutdown writes a checkpoint, and a start may need a new segment of the log,
-// of 16 MB.
-const leastRoom = 16 << 20
+// Without this much free space a server is not stopped: a shutdown and a start
+// write a checkpoint and some small files. Where the next segment of the
+// write-ahead log is not there yet, they may need that as well, 16 MB.
+const (
+	leastRoom   = 1 << 20
+	segmentRoom = 17 << 20
+)
 
 // Check looks whether the server would start again: that it is the one that
 // was planned for, that the disk has room, that its settings are read without
@@ -39,14 +44,39 @@ func (r Restart) CheckDisk() error {
 	if dir == "" || r.Subject.Container != nil {
 		return nil
 	}
-	places := []string{dir, filepath.Join(dir, "pg_wal")}
-	for _, place := range places {
-		free, known := freeSpace(place)
-		if known && free < leastRoom {
-			return fmt.Errorf("%w: only %d MB are free where %s is, and it needs %d to start", ErrNotReady, free>>20, place, leastRoom>>20)
+	wal := filepath.Join(dir, "pg_wal")
+	needs := map[string]int64{dir: leastRoom, wal: segmentRoom}
+	if spareSegment(wal) {
+		needs[wal] = leastRoom
+	}
+	for _, place := range []string{dir, wal} {
+		if free, known := freeSpace(place); known && free < needs[place] {
+			return fmt.Errorf("%w: only %.1f MB are free where %s is, and it needs %d to start", ErrNotReady, float64(free)/(1<<20), place, needs[place]>>20)
 		}
 	}
 	return nil
+}
+
+// spareSegment tells whether a segment of the write-ahead log is there behind
+// the one that was written last: segments are made or recycled ahead, and their
+// names are numbers in order. What can't be looked at is taken to be in order.
+func spareSegment(wal string) bool {
+	entries, err := os.ReadDir(wal)
+	if err != nil {
+		return true
+	}
+	var written time.Time
+	current, last := "", ""
+	for _, e := range entries { // by name
+		if len(e.Name()) != 24 || e.IsDir() {
+			continue
+		}
+		last = e.Name()
+		if info, err := e.Info(); err == nil && info.ModTime().After(written) {
+			current, written = e.Name(), info.ModTime()
+		}
+	}
+	return last > current
 }
 
 // checkSettings has the server's own program read its settings, as the account
