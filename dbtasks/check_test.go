@@ -24,7 +24,7 @@ func TestDevCheckSaysInItsFirstLineWhatIsWrongAndExitsOne(t *testing.T) {
 	const leaking = "import { Pool } from 'pg';\nexport const pool = new Pool();\n"
 	for name, c := range map[string]struct{ dotenv, first, also string }{
 		"without settings":     {"", "4 of 8 wrong: hot reload and limit, errors and process end, limits and server, npm scripts.", "DATABASE_URL is not set"},
-		"with broken settings": {"DATABASE_URL='postgresql://app:hunter2@localhost/shop\n", "4 of 8 wrong: hot reload and limit, errors and process end, limits and server, npm scripts.", ".env:1: can't be read"},
+		"with broken settings": {"DATABASE_URL='postgresql://app:hunter2@localhost/shop\n", "4 of 8 wrong: hot reload and limit, errors and process end, limits and server, npm scripts.", ".env:1: DATABASE_URL begins with a quote that is not closed"},
 		"with a wrong limit":   {"DATABASE_URL=postgresql://app:hunter2@localhost/shop?connection_limit=0\n", "4 of 8 wrong: hot reload and limit, errors and process end, limits and server, npm scripts.", "shop?connection_limit=5\""},
 	} {
 		t.Run(name, func(t *testing.T) {

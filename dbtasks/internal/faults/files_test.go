@@ -15,8 +15,8 @@ import (
 var fileFaults = []fault{
 	{name: "no .env", inject: dotenv(""), args: "db:test", exit: 2, says: "DATABASE_URL"},
 	{name: ".env without a value", inject: dotenv("DATABASE_URL=\n"), args: "db:test", exit: 2, says: "is not set"},
-	{name: ".env with an unclosed quote", inject: dotenv("A=1\nDATABASE_URL=\"URL\nB=2\n"), args: "db:test", exit: 2, says: "a quote is not closed"},
-	{name: ".env with a line that is none", inject: dotenv("DATABASE_URL=URL\nwhat is this\n"), args: "db:test", exit: 2, says: ".env, line"},
+	{name: ".env with an unclosed quote", inject: dotenv("A=1\nDATABASE_URL=\"URL\nB=2\n"), args: "db:test", exit: 2, says: "a quote that is not closed"},
+	{name: ".env with a line that is none", inject: dotenv("DATABASE_URL=URL\nwhat is this\n"), args: "db:test", says: "OK: logged in"},
 	{name: ".env in UTF-16", inject: dotenv("\xff\xfeD\x00A\x00"), args: "db:test", exit: 2, says: "is no UTF-8 text"},
 	{name: ".env with a NUL byte", inject: dotenv("DATABASE_URL=URL\x00\n"), args: "db:test", exit: 2, says: "is no UTF-8 text"},
 	{name: ".env with BOM and CRLF", inject: dotenv("\xef\xbb\xbfA=1\r\nDATABASE_URL='URL'\r\n"), args: "db:test", says: "OK: logged in"},
@@ -44,7 +44,13 @@ var fileFaults = []fault{
 	{name: ".env: password not escaped", inject: dotenv("DATABASE_URL=postgresql://app:RAW@127.0.0.1:1/shop?connection_limit=5\n"), args: "db:test", exit: 2, says: "DATABASE_URL"},
 	{name: ".env: mysql", inject: dotenv("DATABASE_URL=mysql://app:RAW@127.0.0.1/shop\n"), args: "db:cleanup", exit: 2, says: "postgresql://"},
 	{name: ".env: reference to what is not set", inject: dotenv("DATABASE_URL=postgresql://app:$NOT_SET@127.0.0.1:1/shop?connection_limit=5\n"), args: "db:test", exit: 1, says: "Nothing accepts connections"},
-	{name: ".env: ports that are none", inject: dotenv("DATABASE_URL='URL'\nDBTASKS_WARN=many\n"), args: "dev:stop", exit: 2, says: "DBTASKS_WARN"},
+	{name: "ports that are none", inject: func(s *scene) { s.env["DBTASKS_PORTS"] = "many" }, args: "dev:stop", exit: 2, says: "DBTASKS_PORTS"},
+	{name: ".env: broken, and dev:stop needs none of it", inject: dotenv("DATABASE_URL=\"nonsense\nDBTASKS_WARN=many\nFEATURE\n"), args: "dev:stop -dry", says: "Nothing to stop"},
+	{name: ".env that everybody may write", inject: func(s *scene) {
+		dotenv("DATABASE_URL='URL'\n")(s)
+		s.chmod(".env", 0o666)
+	}, args: "db:cleanup", exit: 3, says: "chmod o-w"},
+	{name: "a project that everybody may write", inject: func(s *scene) { s.chmod(".", 0o777) }, args: "dev:recover", exit: 3, says: "chmod o-w"},
 	{name: "package.json is broken", inject: func(s *scene) { s.write("package.json", `{"scripts":`) }, args: "dev:start", exit: 2, says: "package.json"},
 	{name: "no dev script", inject: func(s *scene) { s.write("package.json", `{"name":"shop"}`) }, args: "dev:start", exit: 2, says: "dev"},
 	{name: "no HOME", inject: func(s *scene) { delete(s.env, "HOME") }, args: "db:test", says: "OK: logged in"},

@@ -56,7 +56,7 @@ var loginFaults = []fault{
 		other := s.newDatabase()
 		s.server.Exec(fmt.Sprintf("REVOKE CONNECT ON DATABASE %s FROM PUBLIC", pgx.Identifier{other.Name}.Sanitize()))
 		s.as(s.db().Role, s.db().Password, other.Name)
-	}, args: "db:test", exit: 1, says: "may not log in to database"},
+	}, args: "db:test", exit: 1, says: "may not connect to database"},
 }
 
 // as sets another role, password or database on the scene's server.

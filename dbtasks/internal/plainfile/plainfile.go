@@ -14,7 +14,8 @@ import (
 
 // The sizes in bytes up to which files are read.
 const (
-	Settings = 1 << 20  // .env files, package.json, the settings of tools
+	Settings = 1 << 20  // package.json, the settings of tools
+	Env      = 16 << 20 // .env files
 	Lock     = 64 << 20 // lock files, which may be long
 )
 

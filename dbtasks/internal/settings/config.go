@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -168,7 +169,15 @@ func (c *Config) Database() (*URL, error) {
 
 // parse reads a URL, and gives it the form in which this project writes limits.
 func (c *Config) parse(value string, origin Origin) (*URL, error) {
-	return parseURL(value, origin, c.Root, c.Form())
+	form := c.Form()
+	if !slices.ContainsFunc(c.Drivers(), jsproject.Driver.Connects) { // then the form that is there already
+		for _, written := range []jsproject.Form{jsproject.PoolMaxConns, jsproject.ConnectionLimit} {
+			if strings.Contains(value, string(written)+"=") {
+				form = written
+			}
+		}
+	}
+	return parseURL(value, origin, c.Root, form)
 }
 
 // Direct is DIRECT_URL, the server itself where DATABASE_URL goes through a

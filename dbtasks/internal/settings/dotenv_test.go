@@ -190,7 +190,7 @@ func TestAFolderInPlaceOfEnvIsNamed(t *testing.T) {
 	if e := settingError(t, err); e.File != filepath.Join(dir, ".env.local") {
 		t.Errorf("the error names %s", e.File)
 	}
-	wantContains(t, err.Error(), "a folder?")
+	wantContains(t, err.Error(), "is a folder")
 }
 
 func TestAnUnreadableEnvIsNamed(t *testing.T) {

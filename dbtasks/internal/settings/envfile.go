@@ -37,8 +37,8 @@ func readEnv(path string, parse grammar) (*envFile, error) {
 	text, err := readText(path)
 	if err != nil {
 		f.problem = &SettingError{File: path, Problem: "can't be read: " + withoutPath(err)}
-		if errors.Is(err, plainfile.ErrNotRegular) {
-			f.problem.Problem = "is no file (a folder?), and should be one"
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			f.problem.Problem = "is a folder, and should be a file"
 		}
 		return f, nil
 	}
@@ -75,11 +75,11 @@ func (f *envFile) swallowed(name string) (within assigned, line int, ok bool) {
 const pipePatience = 5 * time.Second
 
 // readText reads a file, a named pipe for pipePatience at most, and nothing
-// above plainfile.Settings bytes.
+// above plainfile.Env bytes.
 func readText(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
-		text, err := plainfile.ReadWhole(path, plainfile.Settings)
+		text, err := plainfile.ReadWhole(path, plainfile.Env)
 		return text, err
 	}
 	type read struct {
@@ -94,7 +94,7 @@ func readText(path string) ([]byte, error) {
 			return
 		}
 		defer file.Close()
-		text, err := io.ReadAll(io.LimitReader(file, plainfile.Settings))
+		text, err := io.ReadAll(io.LimitReader(file, plainfile.Env))
 		done <- read{text, err}
 	}()
 	select {

@@ -26,6 +26,8 @@ func pasted(raw string, origin Origin, root string, form jsproject.Form) error {
 		what = "is a psql command, and should be the URL in it alone"
 	case strings.HasPrefix(lower, "export ") || strings.HasPrefix(lower, strings.ToLower(origin.Variable)+"="):
 		what = "has its own name in its value, and should be the URL alone"
+	case text != "" && strings.ContainsAny(text[:1], "\"'`") && (len(text) == 1 || text[len(text)-1] != text[0]):
+		what = "begins with a quote that is not closed"
 	case text != "" && strings.ContainsAny(text[:1], "\"'`"):
 		what = "has quotes within its quotes, and should be the URL alone"
 	case strings.HasPrefix(lower, "postgres://"), strings.HasPrefix(lower, "postgresql://"):
