@@ -143,7 +143,13 @@ func (e *Engine) start(c *Container, args []string) {
 		if e.Program == "podman" { // which else waits 10 s for a process that ignores SIGTERM
 			remove = append(remove, "-t", "0")
 		}
-		if out, err := e.try(append(remove, c.ID)...); err != nil {
+		// Podman can't remove one that its policy starts again at that moment.
+		out, err := e.try(append(remove, c.ID)...)
+		for tries := 1; err != nil && tries < 20; tries++ {
+			time.Sleep(100 * time.Millisecond)
+			out, err = e.try(append(remove, c.ID)...)
+		}
+		if err != nil {
 			e.t.Errorf("remove container %s: %v: %s", c.Name, err, out)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -52,7 +53,13 @@ func tcpSocketsOfProc() ([]tcpSocket, error) {
 		}
 		list = append(list, rows...)
 	}
-	return list, nil
+	// The kernel may write a line twice when sockets come and go meanwhile.
+	seen := map[uint64]bool{}
+	return slices.DeleteFunc(list, func(t tcpSocket) bool {
+		again := t.inode != 0 && seen[t.inode]
+		seen[t.inode] = true
+		return again
+	}), nil
 }
 
 // From linux/inet_diag.h, linux/unix_diag.h and linux/sock_diag.h.
