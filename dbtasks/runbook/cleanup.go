@@ -54,6 +54,7 @@ type CleanupReport struct {
 	Holders   []Source        `json:"holders"`   // who held the sessions of Plan, before anything was ended
 	InUseBy   []Source        `json:"in_use_by"` // who holds those that were spared because they are in use
 	BackBy    []Source        `json:"came_back_by"`
+	PGlite    bool            `json:"pglite,omitempty"` // one connection, ours: there was nothing to end
 	Slots     pgops.Slots     `json:"slots"`
 	Usable    int             `json:"usable"`
 	Free      int             `json:"free"`
@@ -84,6 +85,11 @@ func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, 
 		return CleanupReport{}, err
 	}
 	defer a.release()
+	if a.server.PGlite {
+		r := newCleanupReport(Target{Place: placeOf(deps.Pool.URL())}, a.route, o)
+		r.OK, r.PGlite = true, true
+		return r, nil
+	}
 	r, err := cleanup(ctx, deps, a, o, looked)
 	if err == nil {
 		r.ElapsedMS = time.Since(began).Milliseconds()

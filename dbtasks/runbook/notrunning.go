@@ -3,6 +3,8 @@ package runbook
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
@@ -36,7 +38,13 @@ func notRunning(ctx context.Context, deps *Deps, url *settings.URL, f *Failure) 
 		return f
 	}
 	sc, err := sceneWithoutSession(ctx, deps)
-	if err != nil || sc.srv.Container == nil {
+	if err != nil {
+		return f
+	}
+	if pgops.Cause(f.Code) == pgops.CauseHungUp && sc.runsPGlite() {
+		return sc.busyPGlite(ctx, deps, url, f)
+	}
+	if sc.srv.Container == nil {
 		return f
 	}
 	c, what := sc.srv.Container, f.Message
@@ -54,6 +62,35 @@ func notRunning(ctx context.Context, deps *Deps, url *settings.URL, f *Failure) 
 		return f
 	}
 	f.Details = append(f.Details, what)
+	return f
+}
+
+// codePGliteBusy: PGlite's one connection is taken.
+const codePGliteBusy = "pglite_busy"
+
+// runsPGlite tells whether the program that listens may be PGlite: a JavaScript
+// runtime in a project that has the package.
+func (sc scene) runsPGlite() bool {
+	p := sc.srv.Listener
+	if p.PID == 0 || p.Dir == "" || !isNode(p) {
+		return false
+	}
+	for dir := p.Dir; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "node_modules", "@electric-sql", "pglite")); err == nil {
+			return true
+		}
+		if filepath.Dir(dir) == dir {
+			return false
+		}
+	}
+}
+
+// busyPGlite says what a connection that is closed without a word means there.
+func (sc scene) busyPGlite(ctx context.Context, deps *Deps, url *settings.URL, f *Failure) *Failure {
+	f.Code = codePGliteBusy
+	f.Message = fmt.Sprintf("%s at %s closes our connection without a word: if it is PGlite (prisma dev, pglite-socket), its one connection is taken.", sc.srv.Listener.String(), where(url))
+	sc.nameHolders(ctx, f, sc.seenFromOutside(deps))
+	f.Next = "end what holds it, then: " + deps.Command("db:test -wait=60s")
 	return f
 }
 

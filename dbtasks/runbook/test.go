@@ -23,7 +23,8 @@ type TestReport struct {
 	Address   string      `json:"address,omitempty"`       // where it answered: IP address and port, or a socket's path
 	Others    []string    `json:"other_servers,omitempty"` // on the same port at other addresses of this machine
 	Version   string      `json:"version"`
-	Pooler    bool        `json:"pooler"` // the login went through a connection pooler
+	PGlite    bool        `json:"pglite,omitempty"` // no server of processes: one connection at a time, and the slots mean nothing
+	Pooler    bool        `json:"pooler"`           // the login went through a connection pooler
 	Bouncer   *Bouncer    `json:"pgbouncer,omitempty"`
 	LoginMS   float64     `json:"login_ms"`   // from the call to the session: name, TCP, TLS, password
 	LatencyMS float64     `json:"latency_ms"` // one query, there and back
@@ -125,10 +126,15 @@ func testURL(ctx context.Context, deps *Deps, url *settings.URL) (TestReport, er
 	if !address.IsUnix() {
 		r.Address = address.TCP.String()
 	}
+	r.PGlite = told.PGlite
 	r.Version, r.Pooler, r.Recovery = told.Version, pgops.Pooled(s.conn, told), told.InRecovery
 	r.LatencyMS = milliseconds(told.Latency)
 	r.Slots, r.Usable, r.Free = told.Slots, told.Slots.Usable(), told.Slots.Free()
 	s.server, s.pooled = told, r.Pooler
+	if r.PGlite {
+		r.Slots, r.Usable, r.Free = pgops.Slots{}, 0, 0
+		return r, nil
+	}
 	r.Holders = s.whenCrowded(ctx, deps, r.Slots)
 	if (r.Pooler || url.PgBouncer) && r.Route == RouteDatabaseURL {
 		if m, err := machine.Look(ctx); err == nil {

@@ -29,6 +29,7 @@ func (s Slots) Free() int { return max(0, s.Usable()-s.Used) }
 type Server struct {
 	Version       string // server_version, "15.18"
 	VersionNum    int    // server_version_num, 150018
+	PGlite        bool   // PostgreSQL compiled to WebAssembly (prisma dev): one connection at a time
 	Role          string // current_user
 	Superuser     bool
 	Database      string // the one that was asked about
@@ -89,6 +90,7 @@ func AskAbout(ctx context.Context, conn *pgx.Conn, database string) (Server, err
 			pg_catalog.current_setting('port')::int,
 			pg_catalog.host(pg_catalog.inet_client_addr()), coalesce(pg_catalog.inet_client_port(), -1),
 			pg_catalog.pg_postmaster_start_time(),
+			pg_catalog.version() OPERATOR(pg_catalog.~~) '%emscripten%',
 			`+ownSettings+`
 		FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
 		WHERE r.rolname OPERATOR(pg_catalog.=) current_user
@@ -96,7 +98,7 @@ func AskAbout(ctx context.Context, conn *pgx.Conn, database string) (Server, err
 		execMode(conn), database, int64(conn.PgConn().PID())).Scan(
 		&s.Version, &s.VersionNum, &s.Role, &s.Superuser, &s.RoleLimit, &s.Database, &s.DatabaseLimit,
 		&s.Slots.Max, &s.Slots.SuperuserReserved, &s.Slots.Reserved, &s.Slots.Used, &s.InRecovery,
-		&s.DataDirectory, &s.BackendPID, &addr, &s.ServerPort, &s.Port, &clientAddr, &s.ClientPort, &s.Started, &set)
+		&s.DataDirectory, &s.BackendPID, &addr, &s.ServerPort, &s.Port, &clientAddr, &s.ClientPort, &s.Started, &s.PGlite, &set)
 	if err != nil {
 		return Server{}, fmt.Errorf("ask the server about itself: %w", err)
 	}

@@ -19,6 +19,10 @@ func (p *Printer) Test(r runbook.TestReport) {
 	if r.WaitedMS > 0 {
 		p.line("  waited %s for it", Age(time.Duration(r.WaitedMS)*time.Millisecond))
 	}
+	if r.PGlite {
+		p.line("  this is PGlite (prisma dev, pglite-socket): one connection at a time, and no slots; pool limit of DATABASE_URL: %d, of which more than 1 waits", r.PoolLimit)
+		return
+	}
 	p.line("  slots: %d of %d usable in use, %d free (max_connections %d, %d reserved); pool limit of DATABASE_URL: %d",
 		r.Slots.Used, r.Usable, r.Free, r.Slots.Max, r.Slots.Max-r.Usable, r.PoolLimit)
 	p.others(r.Others)
@@ -99,6 +103,8 @@ func CleanupOutcome(r runbook.CleanupReport) (ok bool, text string) {
 		kind = "session"
 	}
 	switch {
+	case r.PGlite:
+		return true, fmt.Sprintf("Nothing to end: database %q at %s is PGlite (prisma dev), which has one connection, and that was ours.", r.Target.Database, r.Target.At())
 	case r.Dry:
 		return true, fmt.Sprintf("Would end %s of %s at %s; nothing was touched.", plural(len(r.Plan), kind), r.Target.Named(), r.Target.At())
 	case !r.OK && len(r.LeftOver)+len(r.Refused) == 0:
