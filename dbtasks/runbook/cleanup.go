@@ -84,7 +84,7 @@ func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, 
 	if err != nil {
 		return CleanupReport{}, err
 	}
-	defer a.release()
+	defer func() { a.release() }() // which may be another session's by then
 	if a.server.PGlite {
 		r := newCleanupReport(Target{Place: placeOf(deps.Pool.URL())}, a.route, o)
 		r.OK, r.PGlite = true, true
@@ -197,6 +197,16 @@ func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, e
 	r.Freed = a.freed
 	if end.OnlyRole, err = r.Target.permit(deps, o.Caller, o.Remote); err != nil {
 		return r, err
+	}
+	refused := func(j pgops.Judged) bool { return j.Verdict == pgops.VerdictRefused }
+	if a.freed > 0 && slices.ContainsFunc(dry.Judged, refused) && a.promote(ctx, deps, sc) {
+		// There was no slot for it before one was freed.
+		r.Route = a.route
+		again := *end
+		again.Dry = true
+		if dry, err = pgops.End(ctx, a.conn, again); err != nil {
+			return r, err
+		}
 	}
 	var chosen []pgops.Session
 	clients := sc.holders(ctx, all)

@@ -264,3 +264,24 @@ func TestAnAdminURLOfAnotherServerIsNotUsed(t *testing.T) {
 		t.Errorf("a session of the other server was ended: %v", err)
 	}
 }
+
+func TestAfterASlotWasFreedTheBestRoleGoesOn(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	if !maySignal(s) {
+		t.Skip("the server runs as another account, which may not be signalled from here")
+	}
+	db := s.NewDatabase()
+	db.Open(17, "leak")
+	for range 3 { // the reserved slots, in this very database
+		pgtest.Connect(t, s.AdminURL(db.Name))
+	}
+	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
+	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Force: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.OK || r.Ended+r.Freed != 20 || len(r.Refused) != 0 || r.Freed < 1 {
+		t.Errorf("ended %d, freed %d, refused %v, through %s", r.Ended, r.Freed, r.Refused, r.Route)
+	}
+}

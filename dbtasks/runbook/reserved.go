@@ -128,6 +128,25 @@ func (r *reserved) asAccount(deps *Deps, a pgops.Address) []door {
 	return []door{{RouteLocalSuperuser, fmt.Sprintf("role %q at %s, as the account %[1]s", who.Username, where(url)), pin}}
 }
 
+// promote goes on as the best role that can be had: the superuser, who may end
+// what our role may not. It tells whether there was one; the session before is
+// given back then.
+func (a *access) promote(ctx context.Context, deps *Deps, sc scene) bool {
+	better := reservedOf(ctx, deps, sc).enter(ctx, "")
+	if better == nil {
+		return false
+	}
+	if !better.server.Superuser {
+		better.release()
+		return false
+	}
+	deps.progress("going on %s, which may end sessions of every role", better.route.Words())
+	a.release()
+	better.freed = a.freed
+	*a = *better
+	return true
+}
+
 // sockets are the usual Unix sockets of the server's port behind which the
 // kernel names the server's own process. (A socket in /tmp may be anybody's.)
 func (r *reserved) sockets() []pgops.Address {
