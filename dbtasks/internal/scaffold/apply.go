@@ -125,7 +125,7 @@ func (s Step) fill(beside, path string) (err error) {
 
 // unchanged makes sure that the place is as the plan saw it.
 func (s Step) unchanged(path string) error {
-	have, err := os.ReadFile(path)
+	have, err := readFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && s.Action == Create:
 		return nil

@@ -3,7 +3,6 @@ package scaffold
 import (
 	"context"
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -24,7 +23,7 @@ func (p Project) clientSteps() ([]Step, error) {
 	var steps []Step
 	home := p.clientHome()
 	for _, module := range p.makers {
-		have, err := os.ReadFile(p.path(module.file))
+		have, err := readFile(p.path(module.file))
 		if err != nil {
 			return nil, unreadable(module.file, err)
 		}
@@ -63,7 +62,7 @@ func (p Project) makes(file string) bool {
 // driver's.
 func (p Project) clientHome() string {
 	for _, module := range p.makers {
-		if text, err := os.ReadFile(p.path(module.file)); module.ours && err == nil && (module.kept || onlyClient(module.file, string(text))) {
+		if text, err := readFile(p.path(module.file)); module.ours && err == nil && (module.kept || onlyClient(module.file, string(text))) {
 			return module.file
 		}
 	}
@@ -162,7 +161,7 @@ func (p Project) importOf(from, to string) string {
 
 func (p Project) binding(module string) string {
 	e := export{Name: p.clientName(), Named: true}
-	if text, err := os.ReadFile(p.path(module)); err == nil {
+	if text, err := readFile(p.path(module)); err == nil {
 		e = p.exportOf(string(text))
 	}
 	if e.Default && !e.Named {

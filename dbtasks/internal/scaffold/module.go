@@ -62,7 +62,7 @@ func (p Project) moduleSteps(o Options) ([]Step, error) {
 	}
 	magefile := p.file("magefiles/magefile.go", rendered("magefile", nil), "imports dbtasks: every target comes of it",
 		"import (\n\t//mage:import\n\t_ \""+modulePath+"/dbtasks\"\n)\n")
-	if have, err := os.ReadFile(p.path("magefiles/go.mod")); err == nil && strings.Contains(string(have), modulePath) {
+	if have, err := readFile(p.path("magefiles/go.mod")); err == nil && strings.Contains(string(have), modulePath) {
 		sum := Step{Path: "magefiles/go.sum", Action: Keep, Why: "belongs to the go.mod that is there"}
 		if !p.exists(sum.Path) {
 			if sum, err = p.sumStep(o); err != nil {

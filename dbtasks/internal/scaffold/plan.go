@@ -83,7 +83,7 @@ func (p Project) missing() []string {
 // name is what is in the way).
 func (p Project) file(path string, text []byte, why, add string) Step {
 	s := Step{Path: path, Action: Create, Why: why, after: text, mode: 0o644}
-	have, err := os.ReadFile(p.path(path))
+	have, err := readFile(p.path(path))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return s

@@ -86,7 +86,7 @@ func (p packageJSON) has(name string) bool {
 // Read looks at the project in root. The error is a *ProjectError.
 func Read(ctx context.Context, root string) (Project, error) {
 	p := Project{Root: root}
-	text, err := os.ReadFile(p.path("package.json"))
+	text, err := readFile(p.path("package.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, &ProjectError{ErrNoProject, fmt.Sprintf("There is no package.json in %s: dev:init is for JavaScript projects; nothing was touched.", root), "cd into the project's folder"}
 	}
@@ -185,7 +185,7 @@ func (p *Project) readSchema() error {
 func (p *Project) schemaFiles() []string {
 	var places []string
 	for _, file := range []string{"prisma.config.ts", "prisma.config.js", "prisma.config.mjs"} {
-		if text, err := os.ReadFile(p.path(file)); err == nil {
+		if text, err := readFile(p.path(file)); err == nil {
 			if m := schemaSetting().FindSubmatch(text); m != nil {
 				places = append(places, string(m[1]))
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"reflect"
 	"strings"
@@ -92,7 +91,7 @@ func sameBut(before, after []byte, add []member) bool {
 func (p Project) envSteps(cfg *settings.Config) ([]Step, error) {
 	var steps []Step
 	for _, file := range []string{".env.local", ".env", ".env.example"} {
-		text, err := os.ReadFile(p.path(file))
+		text, err := readFile(p.path(file))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -153,7 +152,7 @@ func lineOrNothing(line string) string {
 func (p Project) ignoreSteps() ([]Step, error) {
 	const file = ".gitignore"
 	wanted := []string{".env", "/bin/dbtasks"}
-	text, err := os.ReadFile(p.path(file))
+	text, err := readFile(p.path(file))
 	if errors.Is(err, fs.ErrNotExist) {
 		return []Step{p.file(file, []byte("node_modules\n"+strings.Join(wanted, "\n")+"\n"), "keeps passwords out of git", "")}, nil
 	}

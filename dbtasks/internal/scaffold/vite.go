@@ -2,7 +2,6 @@ package scaffold
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"regexp"
 	"strings"
@@ -72,7 +71,7 @@ func (p Project) newConfig(from string, settings []setting) []byte {
 
 // configSteps adds the settings that a configuration lacks.
 func (p Project) configSteps(file string, settings []setting, why string) ([]Step, error) {
-	text, err := os.ReadFile(p.path(file))
+	text, err := readFile(p.path(file))
 	if err != nil {
 		return nil, unreadable(file, err)
 	}

@@ -1,7 +1,6 @@
 package scaffold
 
 import (
-	"os"
 	"strings"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
@@ -40,7 +39,7 @@ func (p Project) vitestSteps() ([]Step, error) {
 	}
 	text := p.javascript("vitest", data)
 	setup := p.file(file, text, "closes the client after each test file", string(text))
-	if have, err := os.ReadFile(p.path(file)); err == nil && setup.Action == Differs && strings.Contains(code(string(have)), data.Close) {
+	if have, err := readFile(p.path(file)); err == nil && setup.Action == Differs && strings.Contains(code(string(have)), data.Close) {
 		setup = Step{Path: file, Action: Keep, Why: "closes a client"}
 	}
 	settings := []setting{p.vitestSetting()}
