@@ -20,8 +20,10 @@ func reportLine(url string) []byte {
 var (
 	// The statement as it was written, or as a formatter may have written it anew.
 	reportStatement = lazyregexp.New("(?m)(?:^[ \\t]*;)?[ \\t]*void fetch\\(\\s*[\"'`]http://127\\.0\\.0\\.1:\\d+/evaluated/\\d+/\\d+[\"'`],?\\s*\\)\\s*\\.catch\\(\\s*\\(\\)\\s*=>\\s*\\{\\s*\\},?\\s*\\)[ \\t]*;?")
-	reportComment   = lazyregexp.New(`[ \t]*// ?dbtasks dev:verify: remove this line`)
-	reportURL       = lazyregexp.New(`^(?:h|ht|htt|http|http:|http:/|http://[0-9.]*|http://127\.0\.0\.1:[0-9a-z/]*)?$`)
+	// The same for any path, where our comment stands behind it.
+	reportMarked  = lazyregexp.New("(?m)((?:^[ \\t]*;)?[ \\t]*void fetch\\(\\s*[\"'`]http://127\\.0\\.0\\.1:\\d+/[^\"'`\\s]*[\"'`],?\\s*\\)\\s*\\.catch\\(\\s*\\(\\)\\s*=>\\s*\\{\\s*\\},?\\s*\\)[ \\t]*;?)[ \\t]*// ?dbtasks dev:verify: remove this line")
+	reportComment = lazyregexp.New(`[ \t]*// ?dbtasks dev:verify: remove this line`)
+	reportURL     = lazyregexp.New(`^(?:h|ht|htt|http|http:|http:/|http://[0-9.]*|http://127\.0\.0\.1:[0-9a-z/]*)?$`)
 )
 
 // withoutReport is a module without any line of ours, whatever became of it: the
@@ -30,6 +32,9 @@ var (
 func withoutReport(text []byte) []byte {
 	for text = cutShort(text); ; {
 		at := reportStatement().FindIndex(text)
+		if marked := reportMarked().FindSubmatchIndex(text); at == nil && marked != nil {
+			at = marked[2:4]
+		}
 		comment := reportComment().FindIndex(text)
 		switch {
 		case at != nil:

@@ -112,7 +112,9 @@ func openModules(root, within string, files []string) (list []*module, err error
 
 func (m *module) keep() error {
 	m.keeper = reexec.Command(context.Background(), verifyKeeper)
-	setOwnSession(m.keeper) // Ctrl+C is not for it
+	setOwnSession(m.keeper)                           // Ctrl+C is not for it
+	m.keeper.Env = m.keeper.Env[len(m.keeper.Env)-1:] // the role; the rest has passwords
+	m.keeper.Dir = string(filepath.Separator)         // nor what is meant for the project's processes
 	in, err := m.keeper.StdinPipe()
 	if err != nil {
 		return err

@@ -105,6 +105,7 @@ func TestOurLineIsTakenOutOfWhateverTheFileHasBecome(t *testing.T) {
 		strings.ReplaceAll(plain+line, "\n", "\r\n"):                                                    strings.ReplaceAll(plain, "\n", "\r\n"),
 		plain + "const report = fetch('" + reportedAt + "')\n":                                          plain + "const report = fetch('" + reportedAt + "')\n",
 		plain + line + line: plain,
+		plain + "\n;void fetch(\"http://127.0.0.1:1/x\").catch(() => {}); " + reportMark + "\n": plain,
 	} {
 		path, _, m := opened(t, client)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
