@@ -60,6 +60,7 @@ type RecoverReport struct {
 	Test    *TestReport    `json:"test,omitempty"`
 	Started *StartReport   `json:"start,omitempty"`
 	TookMS  int64          `json:"took_ms"` // without the dev server's own life
+	Next    string         `json:"next,omitempty"`
 }
 
 // recovery is one run of the procedure.
@@ -156,8 +157,13 @@ func (r *recovery) plan(ctx context.Context) error {
 	} else if r.o.Start {
 		return err
 	}
-	if !r.o.Start {
+	switch {
+	case !r.o.Start:
 		start, startPlan = StepSkipped, "-start=false"
+	case len(stop.Databases) > 0:
+		db := stop.Databases[0]
+		r.report.Next = fmt.Sprintf("kill -INT %d   (stops PostgreSQL in good order), then: %s", db.PID, r.deps.Command("dev:start"))
+		start, startPlan = StepSkipped, fmt.Sprintf("the dev script runs PostgreSQL too, which is left running (pid %d) and would be started a second time", db.PID)
 	}
 	r.report.Steps = []Step{
 		{Name: "stop", Plan: stopPlan, Status: StepPlanned},

@@ -83,11 +83,7 @@ func (r *recovery) stop(ctx context.Context, s *Step) error {
 	}
 	r.report.Stop = &stopped
 	s.Result = fmt.Sprintf("%d processes gone", stopped.Gone)
-	if !stopped.OK {
-		left := stopped.Left[0]
-		return &Failure{Exit: ExitNotDone, Code: "not_stopped", Message: fmt.Sprintf("%s could not be stopped: %s.", describe(left.StopItem), left.Detail), Next: r.deps.Command("dev:stop")}
-	}
-	return nil
+	return stopped.failure(r.deps)
 }
 
 // restart gets in, or restarts the server so that somebody can.

@@ -115,9 +115,8 @@ func clearStale(ctx context.Context, deps *Deps, o StartOptions, r *StartReport)
 	}
 	stopped, err := Stop(ctx, deps, StopOptions{})
 	r.Stopped = &stopped
-	if err == nil && !stopped.OK {
-		err = &Failure{Exit: ExitNotDone, Code: "not_stopped", Message: fmt.Sprintf("The stale dev server could not be stopped: %s: %s.", describe(stopped.Left[0].StopItem), stopped.Left[0].Detail),
-			Next: deps.Command("dev:stop")}
+	if err == nil {
+		err = stopped.failure(deps)
 	}
 	if err == nil {
 		deps.progress("stopped the stale dev server: %s", describe(listening[0]))

@@ -1,14 +1,13 @@
 package runbook
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 )
 
 // StopOptions are the flags of dev:stop.
@@ -20,18 +19,23 @@ type StopOptions struct {
 
 // StopReport is what was to be stopped, and what became of it.
 type StopReport struct {
-	OK     bool          `json:"ok"` // everything in the plan is gone
-	Dry    bool          `json:"dry"`
-	Root   string        `json:"root"`
-	Plan   []StopItem    `json:"plan"` // in the order of the signals: children before parents
-	Gone   int           `json:"gone"`
-	Left   []StopOutcome `json:"left"`   // refused, or still there
-	Spared []StopItem    `json:"spared"` // on the dev ports or beside the dev server, and left alone
-	// CameBack was started again while we looked on; its reason says by whom.
-	CameBack []StopItem `json:"came_back"`
-	Next     string     `json:"next,omitempty"` // where something is left to do
-	TookMS   int64      `json:"took_ms"`
-	plan     hostops.StopPlan
+	OK        bool          `json:"ok"` // everything in the plan is gone, and still gone a moment later
+	Dry       bool          `json:"dry"`
+	Root      string        `json:"root"`
+	Plan      []StopItem    `json:"plan"` // in the order of the signals: children before parents
+	Gone      int           `json:"gone"`
+	Left      []StopOutcome `json:"left"`       // refused, or still there
+	CameBack  []StopItem    `json:"came_back"`  // started again while we looked on; its reason says by whom
+	Spared    []StopItem    `json:"spared"`     // on the dev ports or beside the dev server, and left alone
+	NotJudged []StopItem    `json:"not_judged"` // of this project by folder; whether they are its dev server can't be told
+	Holders   []StopItem    `json:"holders"`    // this project's, no dev servers, and connected to its database server
+	Databases []StopItem    `json:"databases"`  // PostgreSQL that the dev script runs, left running
+	TookMS    int64         `json:"took_ms"`
+	Next      string        `json:"next,omitempty"`
+	plan      hostops.StopPlan
+	// broughtBack has, by pid, the command that ends a process of the plan for
+	// good should it have been brought back.
+	broughtBack map[int]string
 }
 
 // StopItem is one process of a plan.
@@ -39,8 +43,11 @@ type StopItem struct {
 	PID     int    `json:"pid"`
 	Command string `json:"command"`
 	Dir     string `json:"dir"`
-	Ports   []int  `json:"ports,omitempty"` // dev ports that it listens on
+	Ports   []int  `json:"ports,omitempty"` // that it listens on
 	Reason  string `json:"reason"`
+	// Supervisor is the command that ends the process for good where something
+	// that is not this project's alone would start it again: "pm2 stop web".
+	Supervisor string `json:"supervisor,omitempty"`
 }
 
 // StopOutcome is one process that is not gone.
@@ -68,11 +75,17 @@ func Stop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
 		}
 		r.Left = append(r.Left, StopOutcome{item(out.Process, nil, out.Reason), string(out.Result), out.Detail})
 	}
-	r.TookMS = time.Since(began).Milliseconds()
+	for _, it := range r.Plan {
+		if it.Supervisor != "" {
+			r.Left = append(r.Left, StopOutcome{it, string(hostops.ResultRefused), "it would be started again at once; to stop it: " + it.Supervisor})
+		}
+	}
 	if err == nil {
 		r.lookAgain(ctx, deps, o)
 	}
+	r.TookMS = time.Since(began).Milliseconds()
 	r.OK = err == nil && len(r.Left) == 0 && len(r.CameBack) == 0
+	r.Next = cmp.Or(r.next(), r.Next)
 	if err != nil {
 		why := firstWords(err)
 		if ctx.Err() != nil {
@@ -83,161 +96,32 @@ func Stop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
 	return r, nil
 }
 
-// planner collects what is to be stopped and what is spared.
-type planner struct {
-	*machine.Machine
-	table  *hostops.Table
-	root   string
-	onPort map[int][]int // by pid: dev ports that it listens on
-	why    map[int]string
-	order  []int
-	spare  []StopItem
-	keep   []hostops.Identity // spared children of what is stopped
-}
-
-// planStop finds the dev servers of this project: what listens on the dev
-// ports from a folder under its root, what runs a dev command there, the
-// children of both, and the package manager and shell above them.
-func planStop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
-	r := StopReport{Dry: o.Dry, Root: deps.Config.Root, Plan: []StopItem{}, Left: []StopOutcome{}, Spared: []StopItem{}, CameBack: []StopItem{}}
-	m, err := machine.Look(ctx)
-	if err != nil {
-		return r, err
-	}
-	table := m.Table
-	p := &planner{Machine: m, table: table, root: projectRoot(deps), onPort: map[int][]int{}, why: map[int]string{}}
-	hidden := map[int]bool{}
-	for _, l := range m.Sockets.Listeners() {
-		port := int(l.Addr.Port())
-		switch {
-		case !deps.Config.Ports.Contains(port):
-		case l.PID == 0:
-			hidden[port] = true
-		case !slices.Contains(p.onPort[l.PID], port):
-			p.onPort[l.PID] = append(p.onPort[l.PID], port)
+// next is the one command that helps most with what is not gone; "" where
+// nothing better than what the second look said is known.
+func (r *StopReport) next() string {
+	for _, it := range slices.Concat(r.CameBack, r.Plan) {
+		if it.Supervisor != "" {
+			return it.Supervisor
 		}
 	}
-	for _, proc := range table.All() {
-		p.consider(proc, o.All)
-	}
-	for _, pid := range slices.Clone(p.order) {
-		p.above(pid)
-	}
-	for _, pid := range slices.Clone(p.order) {
-		p.below(pid)
-	}
-	for port := range hidden {
-		p.spare = append(p.spare, StopItem{Ports: []int{port}, Reason: "who listens can't be told: another user's process"})
-	}
-	for _, proc := range table.ChildrenFirst(p.order) {
-		r.Plan = append(r.Plan, item(proc, p.onPort[proc.PID], p.why[proc.PID]))
-		r.plan.Targets = append(r.plan.Targets, hostops.StopTarget{Process: proc, Reason: p.why[proc.PID]})
-	}
-	r.plan.Spare = p.keep
-	r.Spared = append(r.Spared, p.spare...)
-	return r, nil
-}
-
-// consider decides about one process for itself.
-func (p *planner) consider(proc hostops.Process, all bool) {
-	ports := p.onPort[proc.PID]
-	what, runsDev := devserver.Recognise(proc.Args, "", proc.Name)
-	if len(ports) == 0 && !runsDev {
-		return
-	}
-	proc = p.table.Detail(proc.PID)
-	mine := p.Whose(proc, p.root) == machine.Ours
-	if len(ports) == 0 && !mine {
-		return
-	}
-	reason := what
-	if len(ports) > 0 {
-		reason = fmt.Sprintf("listens on port %d", ports[0])
-	}
-	if why := p.neverStop(proc); why != "" {
-		if len(ports) > 0 {
-			p.spare = append(p.spare, item(proc, ports, why))
-		}
-		return
-	}
-	switch {
-	case mine:
-		p.take(proc.PID, reason)
-	case all && (runsDev || isNode(proc)):
-		p.take(proc.PID, reason+" (-all)")
-	default:
-		p.spare = append(p.spare, item(proc, ports, "belongs to another project"))
-	}
-}
-
-// underIt is why an ancestor is left alone; it is not worth a line.
-const underIt = "this tool runs under it"
-
-// neverStop is why a process is left alone whatever it does; empty: it is not.
-func (p *planner) neverStop(proc hostops.Process) string {
-	switch kind := hostops.KindOf(proc); {
-	case !proc.Mine():
-		return "another user's process"
-	case p.table.IsSelfOrAncestor(proc.PID):
-		return underIt
-	case kind == hostops.Postgres:
-		return "PostgreSQL"
-	case kind == hostops.Forwarder:
-		return "publishes a container's port: stop the container instead"
-	case kind == hostops.Tunnel, kind == hostops.Pooler:
-		return "a forwarder"
-	case devserver.Bystander(proc.Args, proc.Exe, proc.Name):
-		return "an editor, a browser or a tool beside the dev server"
+	if len(r.Plan) == 0 && len(r.Holders) > 0 {
+		return fmt.Sprintf("kill %d   (this project's, no dev server, and connected to the database)", r.Holders[0].PID)
 	}
 	return ""
 }
 
-func (p *planner) take(pid int, why string) {
-	if _, ok := p.why[pid]; !ok {
-		p.why[pid] = why
-		p.order = append(p.order, pid)
+// failure is what is not gone, as a procedure that goes on only without it says
+// it; nil where all is.
+func (r *StopReport) failure(deps *Deps) error {
+	f := &Failure{Exit: ExitNotDone, Code: "not_stopped", Next: cmp.Or(r.Next, deps.Command("dev:stop"))}
+	switch {
+	case r.OK:
+		return nil
+	case len(r.Left) > 0:
+		f.Message = fmt.Sprintf("%s could not be stopped: %s.", describe(r.Left[0].StopItem), r.Left[0].Detail)
+	default:
+		f.Code = "came_back"
+		f.Message = fmt.Sprintf("%s came back after it had been stopped.", describe(r.CameBack[0]))
 	}
-}
-
-// above takes the package manager and the sh -c between it and the server.
-func (p *planner) above(pid int) {
-	for _, up := range p.table.Ancestors(pid) {
-		up = p.table.Detail(up.PID)
-		if !devserver.Launcher(up.Args, up.Name) || p.Whose(up, p.root) != machine.Ours || p.neverStop(up) != "" {
-			return
-		}
-		p.take(up.PID, "started the dev server")
-	}
-}
-
-// below takes the children, except what must never be stopped and what that
-// started in turn (an editor opened from the error page).
-func (p *planner) below(pid int) {
-	for _, child := range p.table.Children(pid) {
-		child = p.table.Detail(child.PID)
-		if child.State == hostops.Zombie {
-			continue
-		}
-		if why := p.neverStop(child); why != "" {
-			p.keep = append(p.keep, child.Identity)
-			if why != underIt {
-				p.spare = append(p.spare, item(child, p.onPort[child.PID], why))
-			}
-			continue
-		}
-		p.take(child.PID, "child of the dev server")
-		p.below(child.PID)
-	}
-}
-
-func isNode(p hostops.Process) bool {
-	switch p.Name {
-	case "node", "bun", "deno", "node.exe", "bun.exe", "deno.exe":
-		return true
-	}
-	return false
-}
-
-func item(p hostops.Process, ports []int, reason string) StopItem {
-	return StopItem{PID: p.PID, Command: p.Command(), Dir: p.Dir, Ports: ports, Reason: reason}
+	return f
 }

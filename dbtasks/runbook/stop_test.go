@@ -184,37 +184,57 @@ func TestWhatElseRunsNodeInTheProjectSurvives(t *testing.T) {
 	}
 }
 
-func TestALanguageServerSurvivesThatTheDevServerStartedOrThatListensOnADevPort(t *testing.T) {
+// program is a stand-in of a system's program of this name, outside of every project.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip(err)
+	}
+	text, err := os.ReadFile(sleep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, text, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestWhatTheDevServerRunsEndsWithItAndWhatItOpenedForAPersonDoesNot(t *testing.T) {
 	t.Parallel()
 	root, port := nodeProject(t), pgtest.FreePort(t)
-	below := waiting(t, filepath.Join(root, "below.js"), "")
-	tsserver := waiting(t, filepath.Join(root, "node_modules/typescript/lib/tsserver.js"), fmt.Sprintf(`
-const child = require('child_process').spawn(process.execPath, [%q], {stdio: 'inherit'})
-require('fs').writeFileSync('pids', process.pid + ' ' + child.pid)`, below))
-	dev := fmt.Sprintf(`require('child_process').spawn(process.execPath, [%q], {stdio: 'inherit'}); require('./server.js')`, tsserver)
+	checker := waiting(t, filepath.Join(root, "node_modules/typescript/lib/tsserver.js"), "")
+	dev := fmt.Sprintf(`const {spawn} = require('child_process')
+const editor = spawn(%q, ['60'], {stdio: 'ignore'}), checker = spawn(process.execPath, [%q], {stdio: 'inherit'})
+require('fs').writeFileSync('pids', editor.pid + ' ' + checker.pid); require('./server.js')`, program(t, "nvim"), checker)
 	server := started(t, root, port, nil, "node", "-e", dev)
-	var spared [2]int
-	pgtest.Eventually(t, 10*time.Second, "the language server has started its own child", func() bool {
+	var editor, checks int
+	pgtest.Eventually(t, 10*time.Second, "the server has started both", func() bool {
 		text, _ := os.ReadFile(filepath.Join(root, "pids"))
-		n, _ := fmt.Sscan(string(text), &spared[0], &spared[1])
-		return n == 2
+		n, _ := fmt.Sscan(string(text), &editor, &checks)
+		return n == 2 && listens(port)
 	})
+	t.Cleanup(func() { _ = syscall.Kill(editor, syscall.SIGKILL) })
 	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
 	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
-	if err != nil || !r.OK || !slices.Equal(pids(r), []int{server.Process.Pid}) || len(r.Spared) != 1 || r.Spared[0].PID != spared[0] {
+	if err != nil || !r.OK || !slices.Equal(pids(r), []int{checks, server.Process.Pid}) || len(r.Spared) != 1 || r.Spared[0].PID != editor {
 		t.Errorf("%+v, %v", r, err)
 	}
-	for _, pid := range spared {
-		if !alive(pid) {
-			t.Errorf("process %d was stopped", pid)
-		}
+	if !alive(editor) {
+		t.Error("the editor was stopped")
 	}
-	port = pgtest.FreePort(t)
+}
+
+func TestATestWatcherOnADevPortSurvives(t *testing.T) {
+	t.Parallel()
+	root, port := nodeProject(t), pgtest.FreePort(t)
 	vitest := waiting(t, filepath.Join(root, "node_modules/vitest/vitest.mjs"), "import '../../server.js'")
 	watcher := started(t, root, port, nil, "node", vitest)
 	pgtest.Eventually(t, 10*time.Second, "the test watcher listens", func() bool { return listens(port) })
-	d = deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
-	r, err = runbook.Stop(ctx, d, runbook.StopOptions{All: true})
+	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	r, err := runbook.Stop(ctx, d, runbook.StopOptions{All: true})
 	if err != nil || len(r.Plan) != 0 || len(r.Spared) != 1 || r.Spared[0].PID != watcher.Process.Pid || !alive(watcher.Process.Pid) {
 		t.Errorf("on a dev port: %+v, %v", r, err)
 	}

@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
@@ -14,7 +15,7 @@ var stillGone = []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 
 
 // lookAgain looks whether what was stopped stays gone, and who brings it back.
 func (r *StopReport) lookAgain(ctx context.Context, deps *Deps, o StopOptions) {
-	if len(r.Plan) == 0 {
+	if r.Gone == 0 {
 		return
 	}
 	stopped := map[hostops.Identity]bool{}
@@ -29,11 +30,12 @@ func (r *StopReport) lookAgain(ctx context.Context, deps *Deps, o StopOptions) {
 		if err != nil {
 			return
 		}
-		for i, t := range now.plan.Targets {
+		for _, t := range now.plan.Targets {
 			if stopped[t.Process.Identity] {
 				continue // it is among those that are left
 			}
-			back := now.Plan[i]
+			back := now.Plan[slices.IndexFunc(now.Plan, func(it StopItem) bool { return it.PID == t.Process.PID })]
+			back.Supervisor = now.broughtBack[back.PID]
 			by := broughtBack(t.Process, now.plan.Targets)
 			back.Reason = "started again by a process that is gone by now, or by the system's supervisor"
 			if by.PID != 0 {

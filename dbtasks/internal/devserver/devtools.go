@@ -36,6 +36,32 @@ var devTools = map[string]devTool{
 	"gatsby":             {only: []string{"develop"}},
 	"vinxi":              {only: []string{"dev"}},
 	"wrangler":           {only: []string{"dev"}},
+
+	"nest":            {only: []string{"start"}},
+	"vite-node":       {},
+	"rw":              {only: []string{"dev"}},
+	"redwood":         {only: []string{"dev"}},
+	"blitz":           {only: []string{"dev"}},
+	"strapi":          {only: []string{"develop", "dev"}},
+	"medusa":          {only: []string{"develop", "start"}},
+	"ace":             {only: []string{"serve"}},
+	"expo":            {only: []string{"start"}},
+	"netlify":         {only: []string{"dev"}},
+	"vercel":          {only: []string{"dev"}},
+	"turbo":           {only: []string{"dev", "run"}, valued: []string{"--filter", "-F", "--cwd", "--concurrency"}},
+	"nx":              {only: []string{"serve", "dev", "run-many", "run"}, valued: []string{"-t", "--target", "--targets", "-p", "--projects"}},
+	"vitepress":       {only: []string{"dev"}},
+	"docusaurus":      {only: []string{"start"}},
+	"parcel":          {except: []string{"build", "watch"}},
+	"ember":           {only: []string{"serve", "s"}},
+	"sst":             {only: []string{"dev"}},
+	"@tanstack/start": {only: []string{"dev"}},
+
+	// Go's live reload.
+	"wgo":           {only: []string{"run"}, valued: []string{"-file", "-xfile", "-dir", "-xdir", "-debounce", "-cd"}},
+	"gow":           {only: []string{"run"}, valued: []string{"-e", "-i", "-w", "-g"}},
+	"reflex":        {},
+	"CompileDaemon": {},
 }
 
 // devScripts are the names under which package.json keeps a dev server.
@@ -65,6 +91,9 @@ func (p program) runsDev() (what string, ok bool) {
 	tool, ok := devTools[p.Name]
 	if !ok {
 		return "", false
+	}
+	if p.Name == "tsx" && slices.Contains(p.Args, "--watch") {
+		return "tsx --watch", true
 	}
 	for _, flag := range []string{"--help", "-h", "--version", "-v"} {
 		if slices.Contains(p.Args, flag) {

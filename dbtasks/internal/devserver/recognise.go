@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // Recognise tells whether a process runs a dev server, and says which ("vite
@@ -44,7 +46,9 @@ func Launcher(args []string, name string) bool {
 	case "npm", "pnpm", "yarn", "bun":
 		sub := subcommand(p.Args, managerValueFlags)
 		return sub == "run" || sub == "run-script" || sub == "exec" || sub == "x" || sub == "dlx" || sub == "workspace" || sub == "workspaces"
-	case "npx", "bunx", "pnpx", "cross-env", "dotenv", "dotenvx", "env-cmd", "concurrently", "npm-run-all", "run-p", "run-s", "turbo", "nx", "wireit":
+	case "go":
+		return len(p.Args) > 0 && p.Args[0] == "run"
+	case "npx", "bunx", "pnpx", "tsx", "ts-node", "pm2-runtime", "forever", "cross-env", "dotenv", "dotenvx", "env-cmd", "concurrently", "npm-run-all", "run-p", "run-s", "turbo", "nx", "wireit":
 		return true
 	}
 	return false
@@ -63,12 +67,20 @@ func Bystander(args []string, exe, name string) bool {
 		return false
 	}
 	p := tell(words)
+	source := SourceOf(args, exe, "/")
+	if isMCP().MatchString(source.File) || isMCP().MatchString(p.Name) || subcommand(p.Args, nil) == "mcp" {
+		return true
+	}
+	switch strings.TrimPrefix(source.Package, "@") {
+	case "storybook", "playwright", "playwright/test", "vitest", "vitest/ui", "jest", "cypress", "typescript", "svelte-language-server", "eslint":
+		return true
+	}
 	switch path.Base(p.Name) {
 	case "vitest", "jest", "playwright", "cypress", "mocha", "ava", "karma", "tsc", "vue-tsc", "svelte-check", "eslint", "eslint_d", "prettierd", "biome",
 		"svelteserver", "typescript-language-server", "vtsls", "astro-ls", "gopls", "tailwindcss-language-server", "vscode-eslint-language-server",
 		"tsserver.js", "typingsInstaller.js", "eslintServer.js", "storybook", "psql", "pgcli":
 		return true
-	case "prisma":
+	case "prisma", "drizzle-kit":
 		return subcommand(p.Args, nil) == "studio" || subcommand(p.Args, nil) == "language-server"
 	}
 	return strings.Contains(p.Name, "language-server")
@@ -80,24 +92,46 @@ var userPrograms = []string{
 	"code", "code-insiders", "codium", "vscodium", "cursor", "windsurf", "zed", "zeditor", "subl", "sublime_text", "atom", "idea", "webstorm", "goland", "phpstorm", "rider",
 	"vi", "vim", "nvim", "gvim", "emacs", "emacsclient", "nano", "hx", "helix", "kate", "gedit",
 	"chrome", "google-chrome", "chromium", "chromium-browser", "firefox", "firefox-bin", "safari", "msedge", "brave", "brave-browser", "opera", "vivaldi", "arc",
-	"tmux", "screen", "claude", "codex", "gemini", "aider", "opencode", "goose", "cursor-agent",
+	"tmux", "screen", "zellij", "byobu", "wezterm", "wezterm-gui", "kitty", "alacritty", "ghostty", "gnome-terminal-", "gnome-terminal-server", "konsole", "xterm", "warp",
+	"claude", "codex", "gemini", "aider", "opencode", "goose", "cursor-agent", "amp", "copilot", "crush", "qwen", "droid", "auggie", "cline",
+	"code-server", "openvscode-server", "fleet", "nova", "micro", "kak", "lapce", "pulsar", "cursor-server", "windsurf-server", "positron", "rubymine", "pycharm", "clion", "studio64",
+	"librewolf", "waterfox", "chromium-headless-shell", "headless_shell", "epiphany", "thorium", "zen", "zen-bin",
 }
+
+// agentPackages are npm's packages of agents, whose programs run in node.
+var agentPackages = []string{"@anthropic-ai/claude-code", "@openai/codex", "@google/gemini-cli", "opencode-ai", "@sourcegraph/amp", "@github/copilot",
+	"@qwen-code/qwen-code", "@augmentcode/auggie", "cline", "@continuedev/cli", "code-server", "openvscode-server"}
+
+// serverFolders are where the parts of editors that run on a server lie.
+var serverFolders = lazyregexp.New(`/\.(?:vscode|cursor|windsurf|positron|vscodium|trae|kiro|antigravity)(?:-oss)?(?:-server|-remote)[^/]*/|/\.(?:vscode|vscode-insiders|vscode-oss|cursor|windsurf)/extensions/|/(?:code|openvscode)-server[^/]*/`)
+
+// isMCP tells a server of the Model Context Protocol, which an agent or editor
+// started for itself, by the name of its package, its file or its subcommand.
+var isMCP = lazyregexp.New(`(?i)(?:^|[/@._-])(?:mcp|modelcontextprotocol)(?:[/._-]|$)`)
+
+// UserProgram tells an editor, browser, terminal or agent: a program with a
+// person's work in it.
+func UserProgram(args []string, exe, name string) bool { return userProgram(args, exe, name) }
 
 // userProgram goes by the executable, and for agents that run in node by the
 // title or script they run as.
 func userProgram(args []string, exe, name string) bool {
 	candidates := []string{exe, name}
+	if slices.Contains(agentPackages, SourceOf(args, exe, "/").Package) {
+		return true
+	}
 	if words := commandWords(args, name); len(words) > 0 {
 		candidates = append(candidates, words[0], tell(words).Name)
 	}
 	for _, c := range candidates {
 		c = strings.ToLower(strings.ReplaceAll(c, `\`, "/"))
-		if strings.Contains(c, "/.vscode-server/") || strings.Contains(c, "/.cursor-server/") || strings.Contains(c, "/.windsurf-server/") || strings.Contains(c, "/.vscode/extensions/") {
+		if serverFolders().MatchString(c) {
 			return true
 		}
 		base := strings.TrimSuffix(path.Base(c), ".exe")
 		// "tmux: server", "Google Chrome Helper", "Code Helper (Plugin)"
 		base, _, _ = strings.Cut(base, ":")
+		base = strings.TrimSuffix(base, " - insiders")
 		if slices.Contains(userPrograms, base) || strings.HasPrefix(base, "google chrome") || strings.HasPrefix(base, "code helper") || strings.HasPrefix(base, "cursor helper") {
 			return true
 		}

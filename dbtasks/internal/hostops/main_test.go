@@ -91,7 +91,7 @@ func init() {
 				fmt.Println(err)
 				return 1
 			}
-			plan.Targets = append(plan.Targets, StopTarget{p, "test"})
+			plan.Targets = append(plan.Targets, StopTarget{Process: p, Reason: "test"})
 		}
 		outcomes, err := Stop(context.Background(), plan, StopOptions{Grace: time.Second})
 		for _, out := range outcomes {

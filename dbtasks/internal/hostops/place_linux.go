@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 )
 
 // PlaceOf tells where a process lives. Its error is fs.ErrNotExist where there
@@ -86,4 +87,19 @@ func SameFolder(pid int, dir string) bool {
 	}
 	here, err := os.Stat(dir)
 	return err == nil && os.SameFile(there, here)
+}
+
+// ControlGroup is the path of a process's control group (cgroups(7), version 2);
+// "" where it can't be told.
+func ControlGroup(pid int) string {
+	text, err := os.ReadFile(procDir(pid) + "/cgroup")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if group, ok := strings.CutPrefix(line, "0::"); ok {
+			return strings.TrimSpace(group)
+		}
+	}
+	return ""
 }

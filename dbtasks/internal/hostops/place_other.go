@@ -16,3 +16,6 @@ func HostPID(context.Context, int, int) (int, error) { return 0, errors.ErrUnsup
 
 // SameFolder is only asked where mount namespaces are told apart.
 func SameFolder(int, string) bool { return false }
+
+// ControlGroup is Linux's.
+func ControlGroup(int) string { return "" }

@@ -98,7 +98,7 @@ func TestAnEndedContextSignalsNothing(t *testing.T) {
 	p := start(t, exec.Command("sleep", "60"))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	out, err := Stop(ctx, StopPlan{Targets: []StopTarget{{p, "test"}}}, StopOptions{})
+	out, err := Stop(ctx, StopPlan{Targets: []StopTarget{{Process: p, Reason: "test"}}}, StopOptions{})
 	if !errors.Is(err, context.Canceled) || len(out) != 1 || out[0].Result != ResultLeft || out[0].Signal != "" || !alive(p.PID) {
 		t.Errorf("%+v, %v", out, err)
 	}
@@ -113,7 +113,7 @@ func TestAContextThatEndsInTheGraceKillsNothing(t *testing.T) {
 		_, _ = readLine(says) // it got its TERM
 		cancel()
 	}()
-	out, err := Stop(ctx, StopPlan{Targets: []StopTarget{{p, "test"}}}, StopOptions{Grace: time.Minute})
+	out, err := Stop(ctx, StopPlan{Targets: []StopTarget{{Process: p, Reason: "test"}}}, StopOptions{Grace: time.Minute})
 	if !errors.Is(err, context.Canceled) || len(out) != 1 || out[0].Result != ResultLeft || out[0].Signal != "TERM" || !alive(p.PID) {
 		t.Errorf("%+v, %v", out, err)
 	}

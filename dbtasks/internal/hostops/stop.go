@@ -12,6 +12,9 @@ import (
 type StopTarget struct {
 	Process Process
 	Reason  string
+	// Kill has it end by KILL, before the others get their TERM: a launcher that
+	// would hand a TERM on to what is to be spared.
+	Kill bool
 }
 
 // StopPlan is what is to be stopped, in the order of the signals: children
@@ -117,8 +120,22 @@ func (s *stopping) begin(ctx context.Context, targets []StopTarget) error {
 	for _, t := range targets {
 		s.addTree(table, t.Process)
 	}
+	for _, t := range targets {
+		if t.Kill {
+			s.signalOne(table, t.Process.Identity, "KILL")
+		}
+	}
 	s.signal(table, "TERM")
 	return nil
+}
+
+// signalOne signals one of those that are open.
+func (s *stopping) signalOne(table *Table, id Identity, signal string) {
+	for i := range s.outcomes {
+		if s.outcomes[i].Process.Identity == id {
+			s.send(table, &s.outcomes[i], signal)
+		}
+	}
 }
 
 func (s *stopping) add(t StopTarget) {
@@ -142,7 +159,7 @@ func (s *stopping) addTree(table *Table, p Process) {
 	if permitted(table, p) == nil {
 		s.addBelow(table, p)
 	}
-	s.add(StopTarget{p, reason})
+	s.add(StopTarget{Process: p, Reason: reason})
 }
 
 func (s *stopping) addBelow(table *Table, p Process) {
@@ -176,21 +193,24 @@ func (s *stopping) signal(table *Table, signal string) {
 	s.sending = signal
 	for i := range s.outcomes {
 		out := &s.outcomes[i]
-		if out.Result != "" || out.Signal == signal {
-			continue
+		if out.Result == "" && out.Signal != signal && out.Signal != "KILL" {
+			s.send(table, out, signal)
 		}
-		err := permitted(table, out.Process)
-		if err == nil {
-			err = send(out.Process.Identity, signal)
-		}
-		switch {
-		case err == nil:
-			out.Signal = signal
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrOtherProcess) && out.Signal != "":
-			out.Result = ResultGone // before it could be signalled
-		default:
-			out.Result, out.Detail = ResultRefused, err.Error()
-		}
+	}
+}
+
+func (s *stopping) send(table *Table, out *StopOutcome, signal string) {
+	err := permitted(table, out.Process)
+	if err == nil {
+		err = send(out.Process.Identity, signal)
+	}
+	switch {
+	case err == nil:
+		out.Signal = signal
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrOtherProcess) && out.Signal != "":
+		out.Result = ResultGone // before it could be signalled
+	default:
+		out.Result, out.Detail = ResultRefused, err.Error()
 	}
 }
 

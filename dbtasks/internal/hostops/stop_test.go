@@ -20,7 +20,7 @@ func stop(t *testing.T, grace time.Duration, processes ...Process) []StopOutcome
 	t.Helper()
 	var plan StopPlan
 	for _, p := range processes {
-		plan.Targets = append(plan.Targets, StopTarget{p, "test"})
+		plan.Targets = append(plan.Targets, StopTarget{Process: p, Reason: "test"})
 	}
 	out, err := Stop(context.Background(), plan, StopOptions{Grace: grace})
 	if err != nil {
@@ -73,7 +73,7 @@ func TestChildrenThatAppearMeanwhileGoTooAndSparedOnesStay(t *testing.T) {
 	p := start(t, cmd)
 	spared := childOf(t, out)
 	kept := spared.PID
-	res, err := Stop(context.Background(), StopPlan{Targets: []StopTarget{{p, "test"}}, Spare: []Identity{spared.Identity}}, StopOptions{Grace: 700 * time.Millisecond})
+	res, err := Stop(context.Background(), StopPlan{Targets: []StopTarget{{Process: p, Reason: "test"}}, Spare: []Identity{spared.Identity}}, StopOptions{Grace: 700 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,26 +14,45 @@ func (p *Printer) Stop(r runbook.StopReport) {
 		p.outcome(true, "Nothing to stop: no dev server of %s runs.", r.Root)
 	case r.Dry:
 		p.outcome(true, "Would stop %s of %s; nothing was touched.", plural(len(r.Plan), "process"), r.Root)
-	case len(r.CameBack) > 0:
-		p.outcome(false, "Stopped %s of %s, and %d came back.", plural(r.Gone, "process"), r.Root, len(r.CameBack))
 	case r.OK:
 		p.outcome(true, "Stopped %s of %s, all gone, in %d ms.", plural(r.Gone, "process"), r.Root, r.TookMS)
+	case len(r.CameBack) > 0:
+		p.outcome(false, "Stopped %s of %s, and %s came back.", plural(r.Gone, "process"), r.Root, plural(len(r.CameBack), "process"))
 	default:
 		p.outcome(false, "Stopped %d of %s of %s.", r.Gone, plural(len(r.Plan), "process"), r.Root)
 	}
 	for _, item := range r.Plan {
-		p.line("  %s: %s", p.item(item), item.Reason)
+		p.line("  %s: %s%s", p.item(item), item.Reason, supervised(item))
 	}
 	for _, left := range r.Left {
 		p.line("  %s: %s: %s", left.Result, p.item(left.StopItem), left.Detail)
 	}
 	for _, item := range r.CameBack {
-		p.line("  came back: %s: %s", p.item(item), item.Reason)
+		p.line("  came back: %s: %s%s", p.item(item), item.Reason, supervised(item))
+	}
+	for _, item := range r.Databases {
+		p.line("  left running: %s: %s", p.item(item), item.Reason)
+	}
+	for _, item := range r.Holders {
+		p.line("  holds connections: %s: %s; to end it: kill %d", p.item(item), item.Reason, item.PID)
+	}
+	for _, item := range r.NotJudged {
+		p.line("  not stopped: %s: %s; if it is yours: kill %d", p.item(item), item.Reason, item.PID)
 	}
 	for _, item := range r.Spared {
 		p.line("  left alone: %s: %s", p.item(item), item.Reason)
 	}
-	p.next(r.Next)
+	if !r.Dry {
+		p.next(r.Next)
+	}
+}
+
+// supervised says who brings a process back, where that is known.
+func supervised(item runbook.StopItem) string {
+	if item.Supervisor == "" {
+		return ""
+	}
+	return "; to stop it: " + item.Supervisor
 }
 
 func (p *Printer) item(i runbook.StopItem) string {
@@ -92,6 +111,9 @@ func (p *Printer) Plan(r runbook.RecoverReport) {
 		for _, item := range r.Stop.Plan {
 			p.line("     would stop %s: %s", p.item(item), item.Reason)
 		}
+		for _, item := range r.Stop.Databases {
+			p.line("     would leave running %s: %s", p.item(item), item.Reason)
+		}
 	}
 }
 
@@ -109,5 +131,6 @@ func (p *Printer) Step(s runbook.Step) {
 func (p *Printer) Recover(r runbook.RecoverReport) {
 	if !r.Dry && r.OK {
 		p.outcome(true, "Recovered.")
+		p.next(r.Next)
 	}
 }

@@ -1,0 +1,439 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
+)
+
+// planner collects what is to be stopped and what is spared. What belongs to
+// this project's dev servers is decided by rule, not by a list of names:
+//
+//   - what a dev script started, its whole tree, whoever its members are;
+//   - what listens, and is the project's own code or comes from its own
+//     dependencies;
+//   - what holds sessions of the project's database and was started by a script
+//     that runs the app;
+//
+// less what another script started (studio, storybook, test:ui), and less what
+// a dev server opened for a person. Who started a dev server does not matter.
+type planner struct {
+	*machine.Machine
+	root    string
+	scripts devserver.Scripts
+	dev     func(port int) bool // tells the dev ports
+	holds   map[int]bool        // by pid: holds a connection to the project's database server
+
+	why   map[int]string
+	order []int
+	keep  []hostops.Identity // spared children of what is stopped
+	first map[int]string     // killed before all others, without TERM: why
+
+	started   map[int]script // cache of scriptOf
+	spare     []StopItem
+	unsure    []StopItem
+	holders   []StopItem
+	databases []StopItem
+	noted     map[int]bool
+}
+
+// script is what a process was started by.
+type script struct {
+	name  string // of the package script; "" where there was none
+	known bool   // it was one, of this project
+	dev   bool   // one of those that run a dev server
+	live  bool   // told by a package manager that runs still, not by the environment alone
+}
+
+// planStop finds what is to be stopped at this moment, and touches nothing.
+func planStop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
+	root := projectRoot(deps)
+	r := StopReport{Dry: o.Dry, Root: root, Plan: []StopItem{}, Left: []StopOutcome{}, Spared: []StopItem{}, NotJudged: []StopItem{}, Holders: []StopItem{}, Databases: []StopItem{}, CameBack: []StopItem{}, broughtBack: map[int]string{}}
+	m, err := machine.Look(ctx)
+	if err != nil {
+		return r, err
+	}
+	p := &planner{Machine: m, root: root, scripts: devserver.ReadScripts(root, deps.Config.DevCommand), dev: deps.Config.Ports.Contains,
+		holds: holdersOf(deps, m), why: map[int]string{}, first: map[int]string{}, started: map[int]script{}, noted: map[int]bool{}}
+	all := m.Table.All()
+	for _, proc := range all {
+		p.consider(proc, o.All)
+	}
+	for _, pid := range slices.Clone(p.order) {
+		p.above(pid)
+	}
+	for _, pid := range slices.Clone(p.order) {
+		p.below(pid)
+	}
+	p.keepDatabases()
+	for _, proc := range all {
+		p.name(proc)
+	}
+	for _, l := range m.Sockets.Listeners() {
+		if port := int(l.Addr.Port()); l.PID == 0 && p.dev(port) {
+			p.spare = append(p.spare, StopItem{Ports: []int{port}, Reason: "who listens can't be told: another user's process"})
+		}
+	}
+	for _, proc := range m.Table.ChildrenFirst(p.order) {
+		it := p.item(proc, p.why[proc.PID])
+		if why := p.first[proc.PID]; why != "" {
+			it.Reason += "; " + why
+		}
+		if by := p.supervisor(proc); by != "" {
+			it.Supervisor = by
+		}
+		r.Plan = append(r.Plan, it)
+		r.broughtBack[proc.PID] = p.broughtBack(proc)
+		if it.Supervisor != "" {
+			continue // to signal it is to have it back
+		}
+		r.plan.Targets = append(r.plan.Targets, hostops.StopTarget{Process: proc, Reason: it.Reason, Kill: p.first[proc.PID] != ""})
+	}
+	r.plan.Spare = p.keep
+	r.Spared, r.NotJudged, r.Holders, r.Databases = append(r.Spared, p.spare...), append(r.NotJudged, p.unsure...), append(r.Holders, p.holders...), append(r.Databases, p.databases...)
+	return r, nil
+}
+
+// holdersOf are the processes of this machine that hold a connection to the
+// server of DATABASE_URL or DIRECT_URL, told by address and port alone: this
+// is asked also where nobody can log in. Without a valid URL there are none.
+func holdersOf(deps *Deps, m *machine.Machine) map[int]bool {
+	holds := map[int]bool{}
+	database, _ := deps.Config.Database()
+	direct, _ := deps.Config.Direct()
+	for _, url := range nonNil(database, direct) {
+		for _, h := range url.Hosts {
+			for _, c := range m.Sockets.Connections(int(h.Port)) {
+				if addr, err := netip.ParseAddr(h.Name); err != nil || addr == c.Remote.Addr() {
+					holds[c.PID] = true
+				}
+			}
+			for _, clients := range m.Sockets.UnixClients(int(h.Port)) {
+				for _, pid := range clients {
+					holds[pid] = true
+				}
+			}
+		}
+	}
+	delete(holds, 0)
+	return holds
+}
+
+func nonNil[T any](list ...*T) []*T {
+	return slices.DeleteFunc(list, func(t *T) bool { return t == nil })
+}
+
+// consider decides about one process for itself.
+func (p *planner) consider(proc hostops.Process, all bool) {
+	if proc.Kernel || proc.State == hostops.Zombie || !proc.Mine() {
+		return
+	}
+	ports := p.Ports(proc.PID)
+	onDevPort := slices.ContainsFunc(ports, p.dev)
+	proc = p.Process(proc.PID)
+	if p.Whose(proc, p.root) != machine.Ours {
+		if p.refuse(proc) == "" && all && onDevPort && (isNode(proc) || p.recognised(proc) != "") && p.Whose(proc, p.root) != machine.Untold {
+			p.take(proc.PID, fmt.Sprintf("listens on port %d (-all)", ports[0]))
+		}
+		return
+	}
+	if p.refuse(proc) != "" {
+		return
+	}
+	s, what := p.scriptOf(proc.PID), p.recognised(proc)
+	own, tool := p.own(proc), devserver.Bystander(proc.Args, proc.Exe, proc.Name)
+	name, _ := devserver.RunsScript(proc.Args, proc.Name)
+	switch {
+	case s.dev && (s.live && name != "" && p.scripts.Dev(name) || p.scripts.RunsLine(proc.Args)):
+		p.take(proc.PID, "runs the dev script "+s.name)
+	case p.scripts.RunsLine(proc.Args) && !s.known:
+		p.take(proc.PID, "runs the dev script's line")
+	case s.dev && (own != "" || what != "" || devserver.Launcher(proc.Args, proc.Name)):
+		p.take(proc.PID, "started by the dev script "+s.name)
+	case s.known && !s.dev && !p.scripts.App(s.name), tool, name != "":
+	case len(ports) > 0 && own != "":
+		p.take(proc.PID, fmt.Sprintf("listens on port %d, and is %s", ports[0], own))
+	case onDevPort && p.inline(proc):
+		p.take(proc.PID, fmt.Sprintf("listens on port %d", ports[0]))
+	case what != "":
+		p.take(proc.PID, what)
+	case p.holds[proc.PID] && s.known:
+		p.take(proc.PID, "holds sessions of the project's database, and was started by the script "+s.name)
+	}
+}
+
+// recognised is the dev server that a process runs by its command line: "vite dev".
+func (p *planner) recognised(proc hostops.Process) string {
+	if script, _ := devserver.RunsScript(proc.Args, proc.Name); script != "" {
+		return ""
+	}
+	what, _ := devserver.Recognise(proc.Args, "", proc.Name)
+	return what
+}
+
+// own tells a process that runs the project's code or a dependency's, in words;
+// "": neither, or it can't be told.
+func (p *planner) own(proc hostops.Process) string {
+	source := devserver.SourceOf(proc.Args, proc.Exe, proc.Dir)
+	switch {
+	case source.File != "" && source.Package == "" && machine.Within(filepath.Dir(source.File), p.root), source.GoRun():
+		return "the project's own code"
+	case source.Package != "" && p.dependency(source.File):
+		return "a dependency's program"
+	}
+	if what, ok := devserver.Recognise(proc.Args, "", proc.Name); ok && source.File == "" {
+		return what // under a title that it gave itself
+	}
+	return ""
+}
+
+// dependency tells whether a file in node_modules is of this project's own, and
+// not of npx's cache or another project's. The folder may be a link to
+// elsewhere, so the path counts as it was written.
+func (p *planner) dependency(file string) bool {
+	above, _, _ := strings.Cut(filepath.ToSlash(file), "/node_modules/")
+	return machine.Within(filepath.FromSlash(above), p.root)
+}
+
+func (p *planner) inline(proc hostops.Process) bool {
+	return devserver.SourceOf(proc.Args, proc.Exe, proc.Dir).Inline
+}
+
+// scriptOf tells which package script a process was started by: by the package
+// managers above it, or, where these are gone, by what they left in its
+// environment (npm_lifecycle_event). What a person's program stands between was
+// started by the person: an editor that a dev server opened, its terminal, and
+// what is typed there.
+func (p *planner) scriptOf(pid int) script {
+	if s, ok := p.started[pid]; ok {
+		return s
+	}
+	s := p.findScript(pid)
+	p.started[pid] = s
+	return s
+}
+
+func (p *planner) findScript(pid int) script {
+	chain := []hostops.Process{p.Process(pid)}
+	for _, up := range p.Table.Ancestors(pid) {
+		chain = append(chain, p.Process(up.PID))
+	}
+	found := script{}
+	passed := false
+	for i, proc := range chain {
+		if i > 0 && (p.person(proc) || devserver.Interactive(proc.Args)) {
+			passed = true
+			break
+		}
+		name, dir := devserver.RunsScript(proc.Args, proc.Name)
+		if name == "" || !proc.Mine() || p.Whose(proc, p.root) != machine.Ours || dir != "" && !machine.Within(absolute(proc.Dir, dir), p.root) {
+			continue
+		}
+		if dev := p.scripts.Dev(name); !found.dev && (!found.known || dev) {
+			found = script{name: name, known: true, dev: dev, live: true}
+		}
+	}
+	if found.known {
+		return found
+	}
+	env := hostops.Variables(pid, "npm_lifecycle_event", "npm_package_json")
+	name := env["npm_lifecycle_event"]
+	if name == "" || name == "npx" || passed {
+		// A terminal in between may have the environment of what opened it.
+		return script{}
+	}
+	if file := env["npm_package_json"]; file != "" && !machine.Within(filepath.Dir(file), p.root) {
+		return script{}
+	}
+	return script{name: name, known: true, dev: p.scripts.Dev(name)}
+}
+
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// person tells a program with a person's work in it. A program of the project's
+// own may have the name of one.
+func (p *planner) person(proc hostops.Process) bool {
+	return devserver.UserProgram(proc.Args, proc.Exe, proc.Name) && p.own(proc) != "the project's own code"
+}
+
+// underIt is why an ancestor is left alone; it is not worth a line.
+const underIt = "this tool runs under it"
+
+// refuse is why a process is left alone whatever it does; empty: it is not.
+func (p *planner) refuse(proc hostops.Process) string {
+	switch kind := hostops.KindOf(proc); {
+	case !proc.Mine():
+		return "another user's process"
+	case p.Table.IsSelfOrAncestor(proc.PID):
+		return underIt
+	case kind == hostops.Postgres:
+		return "PostgreSQL"
+	case kind == hostops.Forwarder:
+		return "publishes a container's port: stop the container instead"
+	case kind == hostops.Tunnel, kind == hostops.Pooler:
+		return "a forwarder"
+	case p.person(proc):
+		return "an editor, a browser, a terminal or an agent"
+	case strings.HasPrefix(proc.Title(), "PM2 v"):
+		return "pm2, which runs other projects too"
+	}
+	return ""
+}
+
+func (p *planner) take(pid int, why string) {
+	if _, ok := p.why[pid]; !ok {
+		p.why[pid] = why
+		p.order = append(p.order, pid)
+	}
+}
+
+// above takes what stands between a dev server and whoever asked for it: the
+// package manager, the sh -c of the script, the watcher that would bring it back.
+func (p *planner) above(pid int) {
+	for _, up := range p.Table.Ancestors(pid) {
+		up = p.Process(up.PID)
+		if p.Whose(up, p.root) != machine.Ours || p.refuse(up) != "" {
+			return
+		}
+		same := p.own(up) == "the project's own code" && devserver.SourceOf(up.Args, up.Exe, up.Dir).File == p.file(pid)
+		if s := p.scriptOf(up.PID); !same && !devserver.Launcher(up.Args, up.Name) || s.known && !s.dev && !p.scripts.App(s.name) {
+			return
+		}
+		p.take(up.PID, "started the dev server")
+		pid = up.PID
+	}
+}
+
+func (p *planner) file(pid int) string {
+	proc := p.Process(pid)
+	return devserver.SourceOf(proc.Args, proc.Exe, proc.Dir).File
+}
+
+// below takes the children, whoever they are, except what is a person's, what
+// must never be stopped, and what those started in turn.
+func (p *planner) below(pid int) {
+	for _, child := range p.Table.Children(pid) {
+		child = p.Process(child.PID)
+		if child.State == hostops.Zombie {
+			continue
+		}
+		switch why := p.refuse(child); why {
+		case "", "a forwarder": // a tunnel that the dev script opened is its own
+			p.take(child.PID, "child of the dev server")
+			p.below(child.PID)
+		case "PostgreSQL":
+			p.keep = append(p.keep, child.Identity)
+			p.note(&p.databases, child, "the dev script runs it")
+		default:
+			p.keep = append(p.keep, child.Identity)
+			if why != underIt {
+				p.note(&p.spare, child, why)
+			}
+		}
+	}
+}
+
+// keepDatabases has what started a database end without a chance to take the
+// database with it. A client of docker compose stops its containers on TERM, and
+// concurrently hands TERM on to all that it started.
+func (p *planner) keepDatabases() {
+	for _, it := range p.databases {
+		for _, up := range p.Table.Ancestors(it.PID) {
+			if _, planned := p.why[up.PID]; planned {
+				p.first[up.PID] = fmt.Sprintf("killed without TERM, so that PostgreSQL (pid %d) runs on", it.PID)
+			}
+		}
+	}
+	for _, pid := range p.order {
+		if proc := p.Process(pid); composeUp(proc) {
+			p.first[pid] = "killed without TERM, so that its containers run on"
+			for _, up := range p.Table.Ancestors(pid) {
+				if _, planned := p.why[up.PID]; planned && p.first[up.PID] == "" {
+					p.first[up.PID] = "killed without TERM, for it would hand that on to docker compose"
+				}
+			}
+		}
+	}
+}
+
+// composeUp tells a client of docker compose, or of podman's, that is attached
+// to the containers which it started.
+func composeUp(proc hostops.Process) bool {
+	compose := slices.IndexFunc(proc.Args, func(a string) bool {
+		base := filepath.Base(a)
+		return base == "compose" || base == "docker-compose" || base == "podman-compose"
+	})
+	return compose >= 0 && slices.Contains(proc.Args[compose:], "up") && !slices.Contains(proc.Args, "-c")
+}
+
+// name notes what of this project is left alone and why, where that is worth a
+// line: it listens on a dev port, or it is this project's and listens or holds
+// sessions.
+func (p *planner) name(proc hostops.Process) {
+	if _, planned := p.why[proc.PID]; planned || p.noted[proc.PID] || proc.Kernel || proc.State == hostops.Zombie {
+		return
+	}
+	ports := p.Ports(proc.PID)
+	onDevPort := slices.ContainsFunc(ports, p.dev)
+	if len(ports) == 0 && !p.holds[proc.PID] {
+		return
+	}
+	proc = p.Process(proc.PID)
+	ours := p.Whose(proc, p.root) == machine.Ours
+	why := p.refuse(proc)
+	s := p.scriptOf(proc.PID)
+	switch {
+	case !ours && !onDevPort, why == underIt && !onDevPort:
+	case why != "":
+		if onDevPort {
+			p.note(&p.spare, proc, why)
+		}
+	case !ours && p.Whose(proc, p.root) == machine.Untold:
+		p.note(&p.unsure, proc, "whose it is can't be told: its folder is hidden, gone or a container's")
+	case !ours:
+		p.note(&p.spare, proc, "belongs to another project")
+	case p.holds[proc.PID]:
+		p.note(&p.holders, proc, "this project's, and no dev server")
+	case s.known && !s.dev:
+		p.note(&p.spare, proc, "runs for the script "+s.name)
+	case devserver.Bystander(proc.Args, proc.Exe, proc.Name):
+		p.note(&p.spare, proc, "a tool beside the dev server")
+	default:
+		p.note(&p.unsure, proc, "works in this project's folder, and is neither its code nor a dependency's")
+	}
+}
+
+func (p *planner) note(list *[]StopItem, proc hostops.Process, why string) {
+	if !p.noted[proc.PID] {
+		p.noted[proc.PID] = true
+		*list = append(*list, p.item(proc, why))
+	}
+}
+
+func (p *planner) item(proc hostops.Process, reason string) StopItem {
+	return item(proc, p.Ports(proc.PID), reason)
+}
+
+func isNode(p hostops.Process) bool {
+	switch p.Name {
+	case "node", "bun", "deno", "node.exe", "bun.exe", "deno.exe":
+		return true
+	}
+	return false
+}
+
+func item(p hostops.Process, ports []int, reason string) StopItem {
+	return StopItem{PID: p.PID, Command: p.Command(), Dir: p.Dir, Ports: ports, Reason: reason}
+}
