@@ -2,6 +2,7 @@ package dbtasks
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"time"
 
@@ -23,7 +24,7 @@ func (Dev) Start(
 	return target{name: "dev:start", flags: []string{"replace"}}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		report, err := runbook.Start(ctx, d, runbook.StartOptions{Port: or(port, 0), Command: or(command, ""), Guard: or(guard, d.Config.Warn), Replace: isSet(replace),
 			Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
-		return result{report: report, text: func(p *screen.Printer) { p.Start(report) }, exit: report.ExitCode, why: "the dev server's exit code is passed on"}, err
+		return result{report: report, text: func(p *screen.Printer) { p.Start(report) }, exit: exitOfRun(report), why: fmt.Sprintf("the dev server ended with exit code %d", report.ExitCode)}, err
 	})
 }
 
@@ -68,7 +69,7 @@ func (Dev) Recover(
 	return target{name: "dev:recover", flags: []string{"start", "dry"}}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		p := screen.New(os.Stdout)
 		report, err := runbook.Recover(ctx, d, runbook.RecoverOptions{Restart: runbook.RestartPolicy(or(restart, "auto")), Start: or(start, true), Dry: isSet(dry),
-			Remote: or(remote, ""), Guard: d.Config.Warn, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, p.Plan, p.Step)
+			Remote: or(remote, ""), Guard: d.Config.Warn, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Answers: p.Answers}, p.Plan, p.Step)
 		return result{report: report, text: func(p *screen.Printer) { p.Recover(report) }, exit: exitOf(report.OK)}, err
 	})
 }
@@ -85,4 +86,15 @@ func (Dev) Drill(
 		report, err := runbook.Drill(ctx, d, runbook.DrillOptions{Slots: or(slots, 20)}, p.Drill)
 		return result{report: report, text: func(p *screen.Printer) { p.Drilled(report) }, exit: exitOf(report.OK)}, err
 	})
+}
+
+// exitOfRun is the dev server's exit code, and 0 where Ctrl+C ended it.
+func exitOfRun(r runbook.StartReport) int {
+	switch {
+	case r.OK:
+		return 0
+	case r.ExitCode == 0:
+		return runbook.ExitNotDone // something is left
+	}
+	return r.ExitCode
 }

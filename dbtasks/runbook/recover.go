@@ -30,6 +30,9 @@ type RecoverOptions struct {
 	Guard   int
 	// Stdin, Stdout and Stderr are the dev server's own.
 	Stdin, Stdout, Stderr *os.File
+	// Answers is called when all is done and the dev server answers; it runs on
+	// then. Nil: nobody asks.
+	Answers func(port int)
 }
 
 // Step is one of the five steps of the emergency procedure.

@@ -179,7 +179,7 @@ func (r *recovery) start(ctx context.Context, s *Step) error {
 	r.report.TookMS = time.Since(r.began).Milliseconds()
 	started := StartReport{Left: []StopItem{}}
 	r.report.Started = &started
-	err := run(ctx, r.deps, StartOptions{Guard: r.o.Guard, Stdin: r.o.Stdin, Stdout: r.o.Stdout, Stderr: r.o.Stderr}, &started)
+	err := run(ctx, r.deps, StartOptions{Guard: r.o.Guard, answers: r.o.Answers, Stdin: r.o.Stdin, Stdout: r.o.Stdout, Stderr: r.o.Stderr}, &started)
 	if err == nil && !started.OK && ctx.Err() == nil {
 		err = &Failure{Exit: started.ExitCode, Code: "dev_exit", Message: fmt.Sprintf("the dev server ended with exit code %d.", started.ExitCode), Next: r.deps.Command("dev:start")}
 	}

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/crash"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 )
@@ -23,6 +26,8 @@ type StartOptions struct {
 	// Stdin, Stdout and Stderr are the dev server's own: the terminal, so
 	// that its keys reach it.
 	Stdin, Stdout, Stderr *os.File
+
+	answers func(port int) // called once, when the dev server answers; nil: nobody asks
 }
 
 // StartReport is how the dev server ran.
@@ -156,14 +161,19 @@ func run(ctx context.Context, deps *Deps, o StartOptions, r *StartReport) error 
 		return err
 	}
 	r.Port, r.Command = port, command.Line
-	deps.progress("starting on port %d: %s", port, command.Line)
-	if command.PortNote != "" {
+	if command.PortNote == "" {
+		deps.progress("starting on port %d: %s", port, command.Line)
+	} else {
+		deps.progress("starting with PORT=%d: %s", port, command.Line)
 		deps.progress("  %s", command.PortNote)
 	}
 	var guard sync.WaitGroup
 	var guarded crash.Carried
 	guardCtx, stopGuard := context.WithCancel(context.WithoutCancel(ctx))
-	result, err := devserver.Run(ctx, command, devserver.RunOptions{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, OnStart: func(int) {
+	result, err := devserver.Run(ctx, command, devserver.RunOptions{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, OnStart: func(pid int) {
+		if o.answers != nil {
+			guard.Go(func() { awaitAnswer(guardCtx, pid, port, o.answers) })
+		}
 		if o.Guard > 0 {
 			guard.Go(func() { guarded.Do(func() { watchLimit(guardCtx, deps, o.Guard, deps.Progress) }) })
 		}
@@ -178,8 +188,47 @@ func run(ctx context.Context, deps *Deps, o StartOptions, r *StartReport) error 
 	if err != nil {
 		return &Failure{Exit: ExitNotDone, Code: "run", Message: fmt.Sprintf("The dev server could not be run: %v", err), Next: deps.Command("dev:start"), Err: err}
 	}
-	r.OK = result.ExitCode == 0 && len(r.Left) == 0
+	// Ctrl+C is how a dev server is ended, and no error.
+	r.OK = (result.ExitCode == 0 || result.Reason == endedByUser) && len(r.Left) == 0
 	return nil
+}
+
+// endedByUser is why a run ended that Ctrl+C ended.
+const endedByUser = "interrupted"
+
+// awaitAnswer calls answers once when a page comes, whatever its status, from the
+// port that the dev server was given or another that its tree listens on.
+func awaitAnswer(ctx context.Context, pid, port int, answers func(port int)) {
+	client := http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for pause(ctx, 200*time.Millisecond) == nil {
+		m, err := machine.Look(ctx)
+		if err != nil {
+			continue
+		}
+		ports := m.Ports(pid)
+		for _, p := range m.Table.Descendants(pid) {
+			ports = append(ports, m.Ports(p.PID)...)
+		}
+		slices.SortFunc(ports, func(a, b int) int { // the one that it was given first
+			if (a == port) != (b == port) && a == port {
+				return -1
+			} else if (a == port) != (b == port) {
+				return 1
+			}
+			return a - b
+		})
+		for _, at := range ports {
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://localhost:%d/", at), nil)
+			if err != nil {
+				continue
+			}
+			if response, err := client.Do(request); err == nil {
+				_ = response.Body.Close()
+				answers(at)
+				return
+			}
+		}
+	}
 }
 
 // guardEvery is how often the guard counts.

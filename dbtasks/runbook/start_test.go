@@ -131,7 +131,7 @@ func TestTheGuardWarnsOnceAndNoSessionIsLeftWhenTheRunIsCancelled(t *testing.T) 
 	began := time.Now()
 	cancel()
 	e := <-ended
-	if e.err != nil || len(e.r.Left) != 0 || e.r.Ended != "interrupted" || time.Since(began) > 5*time.Second {
+	if e.err != nil || !e.r.OK || len(e.r.Left) != 0 || e.r.Ended != "interrupted" || time.Since(began) > 5*time.Second {
 		t.Errorf("after %s: %+v, %v", time.Since(began), e.r, e.err)
 	}
 	if listens(port) {

@@ -27,7 +27,7 @@ type Command struct {
 	Args []string // program and arguments; a configured line is sh -c LINE (Windows: cmd /C LINE)
 	Dir  string   // the project's root
 	Env  []string // the whole environment
-	Tool string   // "vite" or "next" where the command ends in that dev server; else ""
+	Tool string   // "vite", "next", "astro", … where the command ends in that dev server; else ""
 	// PortNote says why the port is in PORT alone and the program may listen
 	// elsewhere; "" where the tool's own flag carries it, and for tests.
 	PortNote string
@@ -44,7 +44,8 @@ func (c Command) GoString() string { return "devserver.Command{Line: " + strconv
 
 // Dev is the command of the dev server: configured, run through the shell, or
 // "<package manager> run dev". The port is in PORT, and also in the tool's own
-// flag where the command ends in Vite or Next, which need it there.
+// flag where the command ends in a dev server that has one (jsproject's table of
+// frameworks): Astro and React Router ignore PORT, Vite does too.
 //
 // environ is the environment of this process ("k=v"); what Mage and this tool
 // added to it is taken away, PGAPPNAME is set where neither it nor the
@@ -59,7 +60,7 @@ func Dev(root, configured string, port int, environ []string) (Command, error) {
 	}
 	c.Env = set(c.Env, "PORT", number)
 	var flags []string
-	c.Tool, flags, c.PortNote = portArguments(script, number)
+	c.Tool, flags, c.PortNote = portArguments(script, port)
 	if len(flags) == 0 {
 		return c, nil
 	}
@@ -116,16 +117,16 @@ func newCommand(root, configured, setting, script string, environ []string) (c C
 
 // portArguments tells the dev server at the end of a shell line and how to
 // give it its port.
-func portArguments(line, port string) (tool string, flags []string, note string) {
+func portArguments(line string, port int) (tool string, flags []string, note string) {
 	const listens = "; its port is given in PORT alone"
 	commands, ok := simpleCommands(line)
 	if !ok {
 		return "", nil, "the command is too involved to add a port flag" + listens
 	}
 	last := tell(commands[len(commands)-1])
-	flags = last.portFlags(port)
+	flags = jsproject.PortFlags(last.Name, port)
 	if _, dev := last.runsDev(); !dev || flags == nil {
-		return "", nil, "the command does not end in the dev server of Vite or Next" + listens
+		return "", nil, "the command does not end in a dev server whose flag for it is known" + listens
 	}
 	switch {
 	case last.hasPortFlag():

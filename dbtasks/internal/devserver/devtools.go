@@ -118,21 +118,9 @@ func subcommand(args, valued []string) string {
 	return ""
 }
 
-// portFlags is how a dev server is told its port; nil: by PORT alone.
-func (p program) portFlags(port string) []string {
-	switch p.Name {
-	case "vite":
-		// Without --strictPort Vite silently takes the next port.
-		return []string{"--port", port, "--strictPort"}
-	case "next":
-		return []string{"-p", port}
-	}
-	return nil
-}
-
 // hasPortFlag tells whether the script names a port itself.
 func (p program) hasPortFlag() bool {
 	return slices.ContainsFunc(p.Args, func(arg string) bool {
-		return arg == "--port" || strings.HasPrefix(arg, "--port=") || p.Name == "next" && strings.HasPrefix(arg, "-p")
+		return arg == "--port" || strings.HasPrefix(arg, "--port=") || (p.Name == "next" || p.Name == "nuxt" || p.Name == "nuxi") && strings.HasPrefix(arg, "-p")
 	})
 }

@@ -2,6 +2,7 @@ package jsproject
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -51,6 +52,25 @@ type Framework struct {
 	Client []string
 	// Alias of the folder of such modules in imports; "": a relative path.
 	Alias string
+}
+
+// PortFlags are the flags that give a dev server its port, told by its program
+// ("vite", "astro", "react-router"); nil where there is none, and the port is
+// in PORT alone.
+func PortFlags(program string, port int) []string {
+	for _, f := range frameworks {
+		for _, line := range f.Dev {
+			if first, _, _ := strings.Cut(line, " "); first != program || f.PortFlags == nil {
+				continue
+			}
+			flags := make([]string, len(f.PortFlags))
+			for i, flag := range f.PortFlags {
+				flags[i] = strings.ReplaceAll(flag, "%d", strconv.Itoa(port))
+			}
+			return flags
+		}
+	}
+	return nil
 }
 
 // Framework tells the framework of the package: the row of a framework whose

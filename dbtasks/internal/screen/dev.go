@@ -77,7 +77,11 @@ func (p *Printer) Start(r runbook.StartReport) {
 	if r.Ended != "" {
 		why = ": " + r.Ended
 	}
-	p.outcome(r.OK, "The dev server on port %d ended with exit code %d%s.", r.Port, r.ExitCode, why)
+	if r.OK && r.Ended != "" {
+		p.outcome(true, "The dev server on port %d was ended%s.", r.Port, why)
+	} else {
+		p.outcome(r.OK, "The dev server on port %d ended with exit code %d%s.", r.Port, r.ExitCode, why)
+	}
 	for _, item := range r.Left {
 		p.line("  left: %s: %s", p.item(item), item.Reason)
 	}
@@ -127,9 +131,14 @@ func (p *Printer) Step(s runbook.Step) {
 	p.line("%s  %-8s %5d ms  %s", mark, s.Name, s.TookMS, text)
 }
 
+// Answers says that the recovery is done, while the dev server runs on.
+func (p *Printer) Answers(port int) {
+	p.outcome(true, "Recovered: the dev server answers on port %d.", port)
+}
+
 // Recover shows the outcome.
 func (p *Printer) Recover(r runbook.RecoverReport) {
-	if !r.Dry && r.OK {
+	if !r.Dry && r.OK && r.Started == nil { // else it was said when the dev server answered
 		p.outcome(true, "Recovered.")
 		p.next(r.Next)
 	}
