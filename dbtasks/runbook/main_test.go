@@ -17,8 +17,14 @@ import (
 func TestMain(m *testing.M) {
 	code := pgtest.Run(m)
 	systemdtest.Stop()
+	for _, tidy := range afterTests {
+		tidy()
+	}
 	os.Exit(code)
 }
+
+// afterTests are run when all tests of the package are over.
+var afterTests []func()
 
 var ctx = context.Background()
 

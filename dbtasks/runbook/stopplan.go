@@ -181,7 +181,7 @@ func (p *planner) recognised(proc hostops.Process) string {
 // own tells a process that runs the project's code or a dependency's, in words;
 // "": neither, or it can't be told.
 func (p *planner) own(proc hostops.Process) string {
-	source := devserver.SourceOf(proc.Args, proc.Exe, proc.Dir)
+	source := p.source(proc)
 	switch {
 	case source.File != "" && source.Package == "" && machine.Within(filepath.Dir(source.File), p.root), source.GoRun():
 		return "the project's own code"
@@ -194,6 +194,18 @@ func (p *planner) own(proc hostops.Process) string {
 	return ""
 }
 
+// source is where the code that a process runs comes from. pm2 gives its
+// processes a title, cut off where it is longer than what was there before, and
+// the file in their environment.
+func (p *planner) source(proc hostops.Process) devserver.Source {
+	if strings.HasPrefix(p.Process(proc.PPID).Title(), "PM2 v") {
+		if file := hostops.Variables(proc.PID, "pm_exec_path")["pm_exec_path"]; file != "" {
+			return devserver.SourceOf([]string{"node", file}, "", proc.Dir)
+		}
+	}
+	return devserver.SourceOf(proc.Args, proc.Exe, proc.Dir)
+}
+
 // dependency tells whether a file in node_modules is of this project's own, and
 // not of npx's cache or another project's. The folder may be a link to
 // elsewhere, so the path counts as it was written.
@@ -203,7 +215,7 @@ func (p *planner) dependency(file string) bool {
 }
 
 func (p *planner) inline(proc hostops.Process) bool {
-	return devserver.SourceOf(proc.Args, proc.Exe, proc.Dir).Inline
+	return p.source(proc).Inline
 }
 
 // scriptOf tells which package script a process was started by: by the package
@@ -307,7 +319,7 @@ func (p *planner) above(pid int) {
 		if p.Whose(up, p.root) != machine.Ours || p.refuse(up) != "" {
 			return
 		}
-		same := p.own(up) == "the project's own code" && devserver.SourceOf(up.Args, up.Exe, up.Dir).File == p.file(pid)
+		same := p.own(up) == "the project's own code" && p.source(up).File == p.file(pid)
 		if s := p.scriptOf(up.PID); !same && !devserver.Launcher(up.Args, up.Name) || s.known && !s.dev && !p.scripts.App(s.name) {
 			return
 		}
@@ -318,7 +330,7 @@ func (p *planner) above(pid int) {
 
 func (p *planner) file(pid int) string {
 	proc := p.Process(pid)
-	return devserver.SourceOf(proc.Args, proc.Exe, proc.Dir).File
+	return p.source(proc).File
 }
 
 // below takes the children, whoever they are, except what is a person's, what
