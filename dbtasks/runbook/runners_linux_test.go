@@ -120,7 +120,16 @@ func runnerProject(t *testing.T, line string) (root string, npm *exec.Cmd, port 
 			t.Logf("it said: %s", text)
 		}
 	})
-	pgtest.Eventually(t, 30*time.Second, "the runner's server listens", func() bool { return listens(port) })
+	count, since := 0, time.Now()
+	pgtest.Eventually(t, 30*time.Second, "the runner's server listens, and its tree is whole", func() bool {
+		table, err := hostops.Snapshot(ctx)
+		if n := 0; err == nil {
+			if n = len(table.Descendants(npm.Process.Pid)); n != count {
+				count, since = n, time.Now()
+			}
+		}
+		return listens(port) && time.Since(since) > 700*time.Millisecond
+	})
 	return root, npm, port
 }
 
