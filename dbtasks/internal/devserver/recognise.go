@@ -93,9 +93,9 @@ var userPrograms = []string{
 	"vi", "vim", "nvim", "gvim", "emacs", "emacsclient", "nano", "hx", "helix", "kate", "gedit",
 	"chrome", "google-chrome", "chromium", "chromium-browser", "firefox", "firefox-bin", "safari", "msedge", "brave", "brave-browser", "opera", "vivaldi", "arc",
 	"tmux", "screen", "zellij", "byobu", "wezterm", "wezterm-gui", "kitty", "alacritty", "ghostty", "gnome-terminal-", "gnome-terminal-server", "konsole", "xterm", "warp",
-	"claude", "codex", "gemini", "aider", "opencode", "goose", "cursor-agent", "amp", "copilot", "crush", "qwen", "droid", "auggie", "cline",
-	"code-server", "openvscode-server", "fleet", "nova", "micro", "kak", "lapce", "pulsar", "cursor-server", "windsurf-server", "positron", "rubymine", "pycharm", "clion", "studio64",
-	"librewolf", "waterfox", "chromium-headless-shell", "headless_shell", "epiphany", "thorium", "zen", "zen-bin",
+	"claude", "codex", "gemini", "aider", "opencode", "goose", "cursor-agent", "amp", "copilot", "crush", "qwen", "auggie", "cline",
+	"code-server", "openvscode-server", "fleet", "kak", "lapce", "pulsar", "cursor-server", "windsurf-server", "positron", "rubymine", "pycharm", "clion", "studio64",
+	"librewolf", "waterfox", "chromium-headless-shell", "headless_shell", "epiphany", "thorium", "zen-bin",
 }
 
 // agentPackages are npm's packages of agents, whose programs run in node.
