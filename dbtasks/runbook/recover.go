@@ -130,9 +130,10 @@ func (r *recovery) plan(ctx context.Context) error {
 	}
 	target := targetOf(r.deps.Pool.URL(), sc.srv)
 	r.report.Target = target
-	// A server that is down proves nothing; the gate stands again before the
-	// cleanup. What is known to be another machine's is refused now.
-	if !sc.mayStillBeLocal() {
+	// A server that lets nobody in proves nothing yet; the gate stands again before
+	// the cleanup. One that let us in and is not proven is refused now, before
+	// anything is stopped, as is what is known to be another machine's.
+	if a != nil || !sc.mayStillBeLocal() {
 		if _, err := target.permit(r.deps, "dev:recover", r.o.Remote); err != nil {
 			return err
 		}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"net/rpc"
 	"os"
+	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -90,6 +90,17 @@ func (o *OtherMachine) Forward(to netip.AddrPort) netip.AddrPort {
 	}
 	o.t.Cleanup(func() { _ = o.call.Call("Machine.Stop", started.ID, &struct{}{}) })
 	return netip.AddrPortFrom(OtherAddr, uint16(started.Port))
+}
+
+// AddAddr gives that machine a further address of its own, as a host of the same
+// private network or at the far end of a VPN has, until the test ends.
+func (o *OtherMachine) AddAddr(addr netip.Addr) {
+	o.t.Helper()
+	var id int
+	if err := o.call.Call("Machine.AddAddr", addr.String(), &id); err != nil {
+		o.t.Fatal(err)
+	}
+	o.t.Cleanup(func() { _ = o.call.Call("Machine.Stop", id, &struct{}{}) })
 }
 
 // Connect opens sessions from there, which are closed with the test.
@@ -200,31 +211,20 @@ func (s *otherService) StartForward(to string, started *ForwardStarted) error {
 	if err != nil {
 		return err
 	}
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go forward(client, to)
-		}
-	}()
+	go serveForward(listener, to)
 	*started = ForwardStarted{s.keep(listener.Close), listener.Addr().(*net.TCPAddr).Port}
 	return nil
 }
 
-func forward(client net.Conn, to string) {
-	defer client.Close()
-	server, err := net.Dial("tcp", to)
-	if err != nil {
-		return
+func (s *otherService) AddAddr(addr string, id *int) error {
+	change := func(verb string) error {
+		if out, err := exec.Command("ip", "addr", verb, addr, "dev", "lo").CombinedOutput(); err != nil {
+			return fmt.Errorf("ip addr %s %s: %w: %s", verb, addr, err, out)
+		}
+		return nil
 	}
-	defer server.Close()
-	go func() {
-		_, _ = io.Copy(server, client)
-		_ = server.(*net.TCPConn).CloseWrite()
-	}()
-	_, _ = io.Copy(client, server)
+	*id = s.keep(func() error { return change("del") })
+	return change("add")
 }
 
 func (s *otherService) Connect(o SessionsOrder, id *int) error {

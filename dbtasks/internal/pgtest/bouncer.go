@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -51,6 +52,9 @@ type BouncerOptions struct {
 	// Config is a whole pgbouncer.ini instead, as a user would write it; of it
 	// only what names a place is replaced.
 	Config string
+	// Server is where all the databases are, instead of their own server: on
+	// another machine.
+	Server netip.AddrPort
 }
 
 // StartBouncer starts a PgBouncer for the databases, which lives as long as
@@ -136,7 +140,11 @@ func (b *Bouncer) settings(dir string, o BouncerOptions, databases []Database) s
 	var text strings.Builder
 	fmt.Fprintln(&text, "[databases]")
 	for _, db := range databases {
-		fmt.Fprintf(&text, "%s = host=127.0.0.1 port=%d\n", db.Name, db.server.Port)
+		host, port := "127.0.0.1", db.server.Port
+		if o.Server.IsValid() {
+			host, port = o.Server.Addr().String(), int(o.Server.Port())
+		}
+		fmt.Fprintf(&text, "%s = host=%s port=%d\n", db.Name, host, port)
 	}
 	fmt.Fprintln(&text, "[pgbouncer]")
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -252,6 +260,9 @@ func (b *Bouncer) Exec(commands ...string) {
 		}
 	}
 }
+
+// SocketDir is the folder of its Unix socket.
+func (b *Bouncer) SocketDir() string { return filepath.Dir(b.log) }
 
 // Log is what it has logged.
 func (b *Bouncer) Log() string {

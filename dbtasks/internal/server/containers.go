@@ -37,32 +37,33 @@ func containerOf(pid int) string {
 
 // mayForward tells whether what accepts at the address may be a container
 // engine's: root's (docker-proxy, dockerd, conmon), this user's own forwarder, or
-// nobody on this network (the firewall hands the packets on). Another account's
-// program is a tunnel that took the port.
-func (s *Server) mayForward(ctx context.Context, conn net.Conn) bool {
+// nobody on this network (the firewall hands the packets on, or a route: then
+// seen is false, and where to is not told). Another account's program is a
+// tunnel that took the port.
+func (s *Server) mayForward(ctx context.Context, conn net.Conn) (may, seen bool) {
 	if s.Kind == Tunnel || s.Kind == Other || s.Kind == Pooler {
-		return false
+		return false, false
 	}
 	if conn == nil {
 		c, err := s.Address.Dial(ctx)
 		if err != nil {
-			return false
+			return false, false
 		}
 		defer c.Close()
 		conn = c
 	}
 	local, remote, ok := ends(conn)
 	if !ok {
-		return false
+		return false, false
 	}
-	end, here := farEnd(ctx, local, remote)
-	return !here || end.UID <= 0 || end.UID == os.Getuid()
+	end, seen := farEnd(ctx, local, remote)
+	return !seen || end.UID <= 0 || end.UID == os.Getuid(), seen
 }
 
 // proveContainer: our backend is a process of a container of this machine, and
 // the way there is one that the container's engine made.
 func (s *Server) proveContainer(ctx context.Context, m *machine.Machine, conn net.Conn, told pgops.Server, backend hostops.Process) {
-	if s.Address.IsUnix() || !s.mayForward(ctx, conn) {
+	if may, _ := s.mayForward(ctx, conn); s.Address.IsUnix() || !may {
 		return
 	}
 	id := containerOf(backend.PID)
@@ -221,11 +222,24 @@ func (s *Server) proveByEngine(ctx context.Context, m *machine.Machine) {
 		s.Container, s.Local, s.Proof = c, true, fmt.Sprintf("%s publishes the address, and restarts again and again", c)
 		return
 	}
-	if !s.mayForward(ctx, nil) {
+	may, seen := s.mayForward(ctx, nil)
+	if !may {
 		return
+	}
+	if s.Kind == Elsewhere && c.PID != 0 {
+		if p, found := s.knock(ctx, m); found {
+			s.Postmaster = p
+		}
 	}
 	if s.Postmaster.PID == 0 || containerOf(s.Postmaster.PID) != c.ID {
 		s.Postmaster = hostops.Process{}
+		if !seen && c.PID != 0 && c.State != engine.Paused {
+			// The container's server did not fork for our connection, and no
+			// forwarder of its engine took it: a rule of the firewall, or a route
+			// more specific than the container network's, may lead anywhere.
+			s.Proof = fmt.Sprintf("%s %s the address, but our connection is not seen to reach it", c, s.verb())
+			return
+		}
 		for _, p := range m.Postmasters() {
 			if containerOf(p.PID) == c.ID {
 				s.Postmaster = p

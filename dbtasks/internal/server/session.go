@@ -33,6 +33,8 @@ func (s *Server) Prove(ctx context.Context, m *machine.Machine, conn net.Conn, t
 	}
 	if s.Local { // by what listens; the session says whether it is what answers
 		s.Local, s.Proof = false, "what listens there is not what answered: the connection is sent on to somewhere else"
+	} else if s.Kind == Unknown {
+		s.Proof = "the server that answered is not seen to be a process of this machine"
 	}
 	backend, found := backendOf(ctx, told)
 	switch {
