@@ -9,6 +9,7 @@ import (
 	"net/rpc"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -54,7 +55,7 @@ func Other(t testing.TB) *OtherMachine {
 }
 
 // Postgres starts a server there, with Role and Database, on all its addresses.
-// It ends with the test.
+// Setting port wins over the free one that it has else. It ends with the test.
 func (o *OtherMachine) Postgres(maxConnections int, settings map[string]string) Server {
 	o.t.Helper()
 	var started PostgresStarted
@@ -203,6 +204,9 @@ func (s *otherService) StartPostgres(o PostgresOrder, started *PostgresStarted) 
 		return d.Stop(ctx)
 	})
 	*started = PostgresStarted{id, d.Port, d.Superuser, d.SuperuserPassword}
+	if port, err := strconv.Atoi(o.Settings["port"]); err == nil {
+		started.Port = port
+	}
 	return nil
 }
 

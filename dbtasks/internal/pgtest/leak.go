@@ -39,11 +39,16 @@ type Leak struct {
 
 // LeakOptions describe a leaking process.
 type LeakOptions struct {
-	URL         string                    // whose sessions; may have an application_name
-	Sessions    int                       // how many
-	Dir         string                    // its working directory; "": one that is no project's, for a cleanup spares another project's
-	Transaction bool                      // each idle in a transaction, not idle
-	As          func(*exec.Cmd) *exec.Cmd // makes the command another account's; nil: this process' own
+	URL         string // whose sessions; may have an application_name
+	Sessions    int    // how many
+	Dir         string // its working directory; "": one that is no project's, for a cleanup spares another project's
+	Transaction bool   // each idle in a transaction, not idle
+	// LocalPort is the client's own port of the first session, the next ones have
+	// the ports after it; several processes may have the same ones towards several
+	// servers. The URL needs sslmode=disable: a second try has the same port. 0: as
+	// the system chooses.
+	LocalPort int
+	As        func(*exec.Cmd) *exec.Cmd // makes the command another account's; nil: this process' own
 }
 
 // StartLeak starts a leaking process and returns when it has all its sessions.
@@ -80,7 +85,7 @@ func StartLeak(t testing.TB, o LeakOptions) *Leak {
 // elsewhere: its last two variables are what it needs. It says "ready" on its
 // standard output and ends with its standard input.
 func LeakCommand(o LeakOptions) *exec.Cmd {
-	cmd := reexec.Command(context.Background(), leakRole, strconv.Itoa(o.Sessions), strconv.FormatBool(o.Transaction))
+	cmd := reexec.Command(context.Background(), leakRole, strconv.Itoa(o.Sessions), strconv.FormatBool(o.Transaction), strconv.Itoa(o.LocalPort))
 	cmd.Env = append(cmd.Env, leakURL+"="+o.URL)
 	if cmd.Dir = o.Dir; cmd.Dir == "" {
 		cmd.Dir = string(filepath.Separator)
@@ -121,8 +126,20 @@ func leakMain(args []string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var held []*pgx.Conn // what nobody holds the garbage collector closes
-	for range n {
-		conn, err := pgx.Connect(ctx, url)
+	port, err := strconv.Atoi(args[2])
+	if err != nil {
+		return 2
+	}
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "leak: the URL can't be read") // the error may show it
+		return 2
+	}
+	for i := range n {
+		if port != 0 {
+			config.DialFunc = dialFrom(port + i)
+		}
+		conn, err := pgx.ConnectConfig(ctx, config)
 		held = append(held, conn)
 		if err == nil && args[1] == "true" {
 			_, err = conn.Exec(ctx, "BEGIN")
