@@ -28,6 +28,8 @@ func forwardMain(args []string) int {
 	network := "tcp"
 	if strings.HasPrefix(args[0], "/") {
 		network = "unix"
+	} else if at, err := netip.ParseAddrPort(args[0]); err == nil && at.Addr().Is4() {
+		network = "tcp4" // else 0.0.0.0 takes all of IPv6, too
 	}
 	for deadline := time.Now().Add(2 * patience); ; time.Sleep(time.Millisecond) {
 		listener, err := net.Listen(network, args[0])

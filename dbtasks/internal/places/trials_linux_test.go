@@ -39,28 +39,34 @@ type world struct {
 // trialServer is one of them.
 type trialServer struct {
 	enginetest.Server
-	kind  string // host, container, other machine, tunnel
-	admin *pgx.Conn
+	kind  string    // host, container, other machine, tunnel
+	admin *pgx.Conn // lives as long as the world; another one after a restart
 	leak  *pgtest.Leak
 }
 
 func (s *trialServer) local() bool { return s.kind == "host" || s.kind == "container" }
 
 // moment is what may not change on a server that is not dealt with: since when
-// it runs, and the backends of its application.
+// it runs, and the backends of its application. all counts those of everybody
+// but of who looks.
 type moment struct {
 	started  time.Time
 	backends map[int]bool
+	all      int
 }
 
 func (s *trialServer) look(t *testing.T) moment {
 	t.Helper()
 	if s.admin == nil || s.admin.Ping(t.Context()) != nil {
-		s.admin = pgtest.Connect(t, s.AdminURL("postgres"))
+		var err error
+		if s.admin, err = pgx.Connect(t.Context(), s.AdminURL("postgres")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	m := moment{backends: map[int]bool{}}
 	var pids []int
-	err := s.admin.QueryRow(t.Context(), `SELECT pg_postmaster_start_time(), coalesce((SELECT array_agg(pid) FROM pg_stat_activity WHERE application_name = 'shop'), '{}')`).Scan(&m.started, &pids)
+	err := s.admin.QueryRow(t.Context(), `SELECT pg_postmaster_start_time(), coalesce((SELECT array_agg(pid) FROM pg_stat_activity WHERE application_name = 'shop'), '{}'),
+		(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())`).Scan(&m.started, &pids, &m.all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +114,11 @@ func newWorld(t *testing.T, seed uint64) *world {
 			s.At = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), s.At.Port())
 		}
 		s.Password = password
+		t.Cleanup(func() {
+			if s.admin != nil {
+				_ = s.admin.Close(context.Background())
+			}
+		})
 		s.look(t)
 		if _, err := s.admin.Exec(t.Context(), fmt.Sprintf("ALTER ROLE %s PASSWORD '%s'", enginetest.Role, password)); err != nil {
 			t.Fatal(err)
@@ -162,6 +173,7 @@ func (w *world) trial(t *testing.T, number int, found *wrongs) {
 	}
 	what := fmt.Sprintf("trial %d of seed %d: %s as %s for the %s at %s (full: %v) beside", number, *trialSeed, strings.Join(args, " "), who, target.kind, target.At, full)
 	ports := pgtest.FreePort(t)
+	defer w.settle(t)
 	for _, s := range w.servers {
 		o := pgtest.LeakOptions{URL: s.URL("application_name=shop", "sslmode=disable"), Sessions: 2 + dice.IntN(4), Dir: me.dir, LocalPort: ports}
 		if s == target && full {
@@ -172,7 +184,7 @@ func (w *world) trial(t *testing.T, number int, found *wrongs) {
 		}
 		s.leak = pgtest.StartLeak(t, o)
 		if s == target && full {
-			fillRest(t, s.Server)
+			defer fillRest(t, s.Server)()
 		}
 		if s != target {
 			what += fmt.Sprintf(" a %s at %s", s.kind, s.At)
@@ -208,9 +220,20 @@ func (w *world) trial(t *testing.T, number int, found *wrongs) {
 			t.Errorf("%s: another machine's server, and exit 0: %s", what, r)
 		}
 	}
+}
+
+// settle ends what a trial holds: the next one fills the same servers.
+func (w *world) settle(t *testing.T) {
 	for _, s := range w.servers {
-		s.leak.Stop()
-		pgtest.Eventually(t, 10*time.Second, "the sessions are gone", func() bool { return len(s.look(t).backends) == 0 })
+		if s.leak != nil {
+			s.leak.Stop()
+		}
+	}
+	if t.Failed() {
+		return
+	}
+	for _, s := range w.servers {
+		pgtest.Eventually(t, 10*time.Second, "the sessions are gone", func() bool { return s.look(t).all == 0 })
 	}
 }
 
@@ -229,17 +252,22 @@ func (w *world) dealtWith(t *testing.T, what string, args []string, full bool, w
 	}
 }
 
-// fillRest takes what slots are left, as the superuser, until the test ends.
-func fillRest(t *testing.T, s enginetest.Server) {
+// fillRest takes what slots are left, as the superuser, until release.
+func fillRest(t *testing.T, s enginetest.Server) (release func()) {
 	t.Helper()
+	var held []*pgx.Conn
 	for {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		conn, err := pgx.Connect(ctx, s.AdminURL("postgres"))
 		cancel()
 		if err != nil {
-			return
+			return func() {
+				for _, conn := range held {
+					_ = conn.Close(context.Background())
+				}
+			}
 		}
-		t.Cleanup(func() { _ = conn.Close(context.Background()) })
+		held = append(held, conn)
 	}
 }
 

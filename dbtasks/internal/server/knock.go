@@ -11,30 +11,34 @@ import (
 
 // knockPatience is how long a postmaster is given to fork for a connection, and
 // to notice its end: measured, under 5 ms on a quiet machine.
-const knockPatience = 500 * time.Millisecond
+const knockPatience = time.Second
+
+// knockHold is how long a child has to be without a word from its client to be
+// taken for ours: one of somebody's login has its own title after 1 to 5 ms.
+const knockHold = 20 * time.Millisecond
 
 // knock finds the postmaster that accepts at the address by what it does: for
 // every connection it forks a child at once, before the login, also when every
 // slot is taken; the child still has its parent's title, and is gone when the
 // connection is closed. Nothing is sent, and nothing is logged for it
 // (PostgreSQL's ProcessStartupPacket is silent about a connection without a
-// word). Two rounds with the same answer count. It may be asked for servers of
-// other accounts and in containers: their processes are there for everybody to
-// see.
+// word). Three rounds with the same single answer count, and more are made while
+// there are several: other servers fork for logins of their own meanwhile. It may
+// be asked for servers of other accounts and in containers: their processes are
+// there for everybody to see.
 func (s *Server) knock(ctx context.Context, m *machine.Machine) (hostops.Process, bool) {
 	candidates := m.Postmasters()
 	if len(candidates) == 0 {
 		return hostops.Process{}, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, 4*knockPatience)
+	ctx, cancel := context.WithTimeout(ctx, 3*knockPatience)
 	defer cancel()
-	for range 2 {
-		candidates = s.knockOnce(ctx, candidates)
-		if len(candidates) == 0 {
-			return hostops.Process{}, false
+	for round := 1; len(candidates) > 0 && ctx.Err() == nil; round++ {
+		if candidates = s.knockOnce(ctx, candidates); len(candidates) == 1 && round >= 3 {
+			return candidates[0], true
 		}
 	}
-	return candidates[0], len(candidates) == 1
+	return hostops.Process{}, false
 }
 
 // knockOnce is one round: those of the candidates that forked for our
@@ -53,16 +57,24 @@ func (s *Server) knockOnce(ctx context.Context, candidates []hostops.Process) []
 			s.uid = -1
 		}
 	}
-	born := map[int][]hostops.Identity{}
+	var born map[int][]hostops.Identity // without a title now, and not there before
+	first := map[hostops.Identity]time.Time{}
 	if !poll(ctx, func() bool {
-		for pid, children := range forked(ctx, candidates) {
+		held := false
+		born = forked(ctx, candidates)
+		for pid, children := range born {
+			children = slices.DeleteFunc(children, func(c hostops.Identity) bool { return slices.Contains(before[pid], c) })
+			if born[pid] = children; len(children) == 0 {
+				delete(born, pid)
+			}
 			for _, c := range children {
-				if !slices.Contains(before[pid], c) && !slices.Contains(born[pid], c) {
-					born[pid] = append(born[pid], c)
+				if first[c].IsZero() {
+					first[c] = time.Now()
 				}
+				held = held || time.Since(first[c]) >= knockHold
 			}
 		}
-		return len(born) > 0
+		return held
 	}) {
 		return nil
 	}
