@@ -11,7 +11,7 @@ import (
 func poolProject(t *testing.T, code, dotenv string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"package.json": `{"dependencies":{"next":"16.0.0"}}`, "db.ts": code, ".env": dotenv} {
+	for name, text := range map[string]string{"package.json": `{"dependencies":{"next":"16.0.0","pg":"8.16.0"}}`, "db.ts": code, ".env": dotenv} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -42,10 +42,8 @@ func (t *tracer) ways(s *site) []way {
 			continue
 		}
 		for _, w := range t.ways(caller) {
-			w.looks = append(w.looks, local.looks...)
-			w.memo = w.memo || local.memo
-			w.request = w.request || local.request
-			w.outside = append(w.outside, local.outside...)
+			w.looks, w.outside = append(w.looks, local.looks...), append(w.outside, local.outside...)
+			w.memo, w.request = w.memo || local.memo, w.request || local.request
 			list = append(list, w)
 		}
 	}
