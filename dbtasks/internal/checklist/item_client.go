@@ -67,8 +67,13 @@ func (c *check) unread(i *Item) {
 			i.unsure(file, 1, "this file can't be parsed: "+err.Error(), "A client could be made in it.")
 		}
 	}
-	for _, file := range c.code.Unfinished() {
-		i.unsure(file, 0, "this file was not read to its end: it takes too long", "A client could be made in it.")
+	const why, shown = "A client could be made in it.", 10
+	unfinished := c.code.Unfinished()
+	for _, file := range unfinished[:min(len(unfinished), shown)] {
+		i.unsure(file, 0, "this file was not read to its end: it takes too long", why)
+	}
+	if more := len(unfinished) - shown; more > 0 {
+		i.unsure("package.json", 0, countOf(more, "other file")+" not read to the end: it takes too long", why)
 	}
 	if c.code.Stopped() && len(c.code.Unfinished()) == 0 {
 		i.unsure("package.json", 0, "the project was not read to its end: it takes too long", "A client could be made in what is left.")
