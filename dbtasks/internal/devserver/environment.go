@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/joho/godotenv"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // ownVariables are those that only Mage, cmd/go's toolchain switch or this
@@ -65,8 +65,8 @@ func withoutGoBin(path string) string {
 // do not override what is in the environment, so ours would win over theirs.
 func inDotenv(root, key string) bool {
 	for _, file := range []string{".env.local", ".env"} {
-		if values, err := godotenv.Read(filepath.Join(root, file)); err == nil {
-			if _, ok := values[key]; ok {
+		if list, err := settings.Assignments(root, file); err == nil {
+			if slices.ContainsFunc(list, func(a settings.Assignment) bool { return a.Name == key }) {
 				return true
 			}
 		}
