@@ -214,8 +214,12 @@ func (p *planner) dependency(file string) bool {
 	return machine.Within(filepath.FromSlash(above), p.root)
 }
 
+// inline tells an interpreter whose code stands on its command line, or is hidden
+// behind a title that the process gave itself: on a dev port, and in the
+// project's folder, it is taken for the project's.
 func (p *planner) inline(proc hostops.Process) bool {
-	return p.source(proc).Inline
+	source := p.source(proc)
+	return source.Inline || source.File == "" && isNode(proc)
 }
 
 // scriptOf tells which package script a process was started by: by the package
