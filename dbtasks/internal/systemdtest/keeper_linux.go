@@ -1,10 +1,12 @@
 package systemdtest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -35,7 +37,11 @@ func keep([]string) int {
 		fmt.Println(err)
 		return 1
 	}
-	k := keeper{dir: dir, name: filepath.Base(dir), stdout: os.Stdout}
+	// Whoever reads our one line may be killed before it: that must not end us.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	over := make(chan struct{})
+	go func() { _, _ = io.Copy(io.Discard, os.Stdin); close(over) }()
+	k := keeper{dir: dir, name: filepath.Base(dir), over: over}
 	defer k.remove()
 	if err := k.make(); err != nil {
 		fmt.Println(strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -47,14 +53,14 @@ func keep([]string) int {
 		return 1
 	}
 	fmt.Println(k.leader)
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	<-over
 	k.powerOff()
 	return 0
 }
 
 type keeper struct {
 	dir, name string
-	stdout    *os.File
+	over      <-chan struct{} // closed when the test says so, or is gone
 	nspawn    *exec.Cmd
 	ended     chan struct{}
 	leader    int
@@ -192,6 +198,8 @@ func (k *keeper) boot() error {
 		select {
 		case <-k.ended:
 			return fmt.Errorf("systemd-nspawn ended: %s", said())
+		case <-k.over:
+			return errors.New("the tests are gone")
 		default:
 		}
 		if k.leader == 0 {
@@ -226,7 +234,15 @@ func (k *keeper) powerOff() {
 	select {
 	case <-k.ended:
 	case <-time.After(10 * time.Second):
-		_ = k.nspawn.Process.Kill() // its processes go with their namespace
+		// systemd-nspawn's own end would leave them: with the first process of
+		// their namespace the kernel ends all of them.
+		if k.leader == 0 {
+			k.leader = childOf(k.nspawn.Process.Pid)
+		}
+		if k.leader != 0 {
+			_ = syscall.Kill(k.leader, syscall.SIGKILL)
+		}
+		_ = k.nspawn.Process.Kill()
 		<-k.ended
 	}
 }
@@ -256,18 +272,31 @@ func (k *keeper) moveToControlGroups() {
 func (k *keeper) remove() {
 	for _, dir := range k.groups() {
 		_ = os.WriteFile(filepath.Dir(dir)+"/cgroup.procs", []byte("0"), 0)
-		var below []string
-		_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				below = append(below, path)
+		// The last processes of a machine that was killed may not be gone yet.
+		for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			if removeGroups(dir) {
+				break
 			}
-			return nil
-		})
-		for i := len(below) - 1; i >= 0; i-- {
-			_ = os.Remove(below[i])
 		}
 	}
 	_ = unix.Unmount(k.root(), unix.MNT_DETACH)
 	_ = unix.Unmount(k.dir, unix.MNT_DETACH)
 	_ = os.Remove(k.dir)
+}
+
+// removeGroups removes a control group with those below it, as far as they are
+// empty; true: it is gone.
+func removeGroups(dir string) bool {
+	var below []string
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			below = append(below, path)
+		}
+		return nil
+	})
+	for i := len(below) - 1; i >= 0; i-- {
+		_ = os.Remove(below[i])
+	}
+	_, err := os.Stat(dir)
+	return os.IsNotExist(err)
 }
