@@ -92,7 +92,7 @@ func readInContainer(c *engine.Container, file string) (*AutoConf, error) {
 	header.Uname, header.Gname, header.PAXRecords, header.Format = "", "", nil, tar.FormatUnknown
 	stream.Reset()
 	out := tar.NewWriter(&stream)
-	if err := out.WriteHeader(header); err == nil {
+	if err = out.WriteHeader(header); err == nil {
 		if _, err = out.Write(text); err == nil {
 			err = out.Close()
 		}

@@ -73,17 +73,6 @@ func SubjectOf(pid int) (Subject, error) {
 	return s, err
 }
 
-// subjectAt is the Subject of the server that runs on a data directory now;
-// its PID is 0 where none does.
-func subjectAt(dataDir string) Subject {
-	file, err := readPIDFile(dataDir)
-	if err != nil || !worksIn(file.pid, dataDir) {
-		return Subject{}
-	}
-	s, _ := SubjectOf(file.pid)
-	return s
-}
-
 func environOf(pid int) func() []string {
 	return func() []string {
 		p, err := process.NewProcess(int32(pid))

@@ -132,9 +132,7 @@ func (s *Server) published(ctx context.Context, m *machine.Machine) *engine.Cont
 	if s.Kind == Elsewhere {
 		list = slices.DeleteFunc(slices.Clone(all), func(c engine.Container) bool { return !c.HasAddr(s.Address.TCP.Addr()) })
 	} else {
-		for _, c := range engine.Publishing(running(all), s.Address.TCP) {
-			list = append(list, c)
-		}
+		list = engine.Publishing(running(all), s.Address.TCP)
 		s.nameOtherContainers(all)
 	}
 	if len(list) == 1 {
