@@ -61,7 +61,7 @@ func TestAnotherUserThanTheServersProvesItLocalButMayNotSignalIt(t *testing.T) {
 			Proof string
 		}
 	}
-	if err := json.Unmarshal([]byte(o.stdout), &got); err != nil || o.code != 0 || got.Ended != 3 || !got.Target.Local || !strings.Contains(got.Target.Proof, "title carries our port") {
+	if err := json.Unmarshal([]byte(o.stdout), &got); err != nil || o.code != 0 || got.Ended != 3 || !got.Target.Local || !strings.Contains(got.Target.Proof, "our own backend is process") {
 		t.Errorf("%+v, %v, %s", got, err, o)
 	}
 	// No slot at all: it may not signal, says who holds them and what next.
