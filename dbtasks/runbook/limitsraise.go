@@ -31,13 +31,6 @@ type Raise struct {
 	inAuto  bool               // Old is an earlier ALTER SYSTEM's, as far as the login may see that
 }
 
-// SessionsOfRole are the sessions of one role in one database.
-type SessionsOfRole struct {
-	Database string `json:"database"`
-	Role     string `json:"role"`
-	Count    int    `json:"count"`
-}
-
 // checkRaise refuses what no server could want.
 func checkRaise(deps *Deps, o LimitsOptions) error {
 	if o.Raise != nil && (*o.Raise <= 0 || *o.Raise > mostConnections) {
@@ -219,16 +212,7 @@ func planRaise(ctx context.Context, deps *Deps, writer *access, r *LimitsReport,
 	if err != nil {
 		return nil, err
 	}
-	at := map[[2]string]int{}
-	for _, s := range sessions {
-		key := [2]string{s.Database, s.Role}
-		i, known := at[key]
-		if !known {
-			i, at[key] = len(plan.Ends), len(plan.Ends)
-			plan.Ends = append(plan.Ends, SessionsOfRole{Database: s.Database, Role: s.Role})
-		}
-		plan.Ends[i].Count++
-	}
+	plan.Ends = sc.restartEnds(ctx, sessions)
 	return plan, nil
 }
 
@@ -242,6 +226,6 @@ func (p *Raise) show(deps *Deps) {
 		deps.progress("  the restart ends no session of anybody's")
 	}
 	for _, s := range p.Ends {
-		deps.progress("  the restart ends: %d of role %q in database %q", s.Count, s.Role, s.Database)
+		deps.progress("  the restart ends: %s", s)
 	}
 }

@@ -42,6 +42,8 @@ type Step struct {
 	Status string `json:"status"` // planned, done, skipped, failed
 	Result string `json:"result,omitempty"`
 	TookMS int64  `json:"took_ms"`
+	// Ends are the sessions that a restart would end, of every database.
+	Ends []SessionsOfRole `json:"ends,omitempty"`
 }
 
 // The statuses of a step.
@@ -169,9 +171,13 @@ func (r *recovery) plan(ctx context.Context) error {
 		r.report.Next = fmt.Sprintf("kill -INT %d   (stops PostgreSQL in good order), then: %s", db.PID, r.deps.Command("dev:start"))
 		start, startPlan = StepSkipped, fmt.Sprintf("the dev script runs PostgreSQL too, which is left running (pid %d) and would be started a second time", db.PID)
 	}
+	step := r.restartStep(restart, revive, noWay)
+	if step.Status == StepPlanned && revive == nil {
+		step.Ends = sc.restartEnds(ctx, sc.sessionsToEnd(ctx, r.deps, a))
+	}
 	r.report.Steps = []Step{
 		{Name: "stop", Plan: stopPlan, Status: StepPlanned},
-		r.restartStep(restart, revive, noWay),
+		step,
 		{Name: "cleanup", Plan: fmt.Sprintf("end every client session of %s", target), Status: StepPlanned},
 		{Name: "test", Plan: "log in afresh and run a query", Status: StepPlanned},
 		{Name: "start", Plan: startPlan, Status: start},

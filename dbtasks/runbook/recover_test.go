@@ -176,3 +176,46 @@ func TestRecoverStopsNothingWhereTheRestartThatIsAskedForIsNotKnown(t *testing.T
 		t.Errorf("steps %v, listens %v, next %q", steps, listens(port), f.Next)
 	}
 }
+
+func TestRecoverDoesNotRestartByItselfWhileAnotherDatabaseIsAtWork(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db, other := s.NewDatabase(), s.NewDatabase()
+	for _, c := range other.Open(2, "report") {
+		if _, err := c.Exec(ctx, "BEGIN; SELECT 1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other.Open(15, "blog")
+	fillReserved(t, s) // nobody is let in, and no session of our database is there to end
+	d := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
+	before, err := s.Postmaster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dry, _, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAlways, Dry: true})
+	if maySignal(s) && err != nil {
+		t.Fatal(err)
+	}
+	if maySignal(s) {
+		atWork := 0
+		for _, e := range dry.Steps[1].Ends {
+			if e.Database == other.Name {
+				atWork += e.AtWork
+			}
+		}
+		if atWork != 2 {
+			t.Errorf("the plan names %d sessions of %s at work, want 2: %+v", atWork, other.Name, dry.Steps[1].Ends)
+		}
+	}
+	_, _, err = recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAuto})
+	if maySignal(s) {
+		f := failure(t, err, "others_at_work", runbook.ExitNotDone)
+		if !strings.Contains(strings.Join(f.Details, "\n"), other.Name) || !strings.Contains(f.Next, "-restart=always") {
+			t.Errorf("%v / %s", f.Details, f.Next)
+		}
+	}
+	if after, err := s.Postmaster(); err != nil || after.PID != before.PID {
+		t.Errorf("the server was restarted: %v", err)
+	}
+}

@@ -124,6 +124,11 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 		f.Next = "if it is yours to restart: " + plan.Typed // another user's: what tells that it is local is hidden
 		return &f
 	}
+	if s.Ends = sc.restartEnds(ctx, sc.sessionsToEnd(ctx, r.deps, nil)); r.o.Restart == RestartAuto {
+		if f := othersAtWork(r.deps, s.Ends); f != nil {
+			return f
+		}
+	}
 	if _, err := restartServer(ctx, r.deps, "dev:recover", plan, r.serverStarted); err != nil {
 		return err
 	}

@@ -110,6 +110,9 @@ func (p *Printer) Plan(r runbook.RecoverReport) {
 			skipped = "skipped: "
 		}
 		p.line("  %d. %-8s %s%s", i+1, s.Name, skipped, s.Plan)
+		for _, e := range s.Ends {
+			p.line("     a restart ends: %s", e)
+		}
 	}
 	if r.Dry && r.Stop != nil {
 		for _, item := range r.Stop.Plan {
