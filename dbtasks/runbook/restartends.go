@@ -59,7 +59,9 @@ func (sc scene) restartEnds(ctx context.Context, sessions []pgops.Session) []Ses
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b SessionsOfRole) int { return strings.Compare(a.Database+"\x00"+a.Role, b.Database+"\x00"+b.Role) })
+	slices.SortFunc(list, func(a, b SessionsOfRole) int {
+		return strings.Compare(a.Database+"\x00"+a.Role, b.Database+"\x00"+b.Role)
+	})
 	return list
 }
 

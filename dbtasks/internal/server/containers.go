@@ -133,7 +133,7 @@ func (s *Server) published(ctx context.Context, m *machine.Machine) *engine.Cont
 		list = slices.DeleteFunc(slices.Clone(all), func(c engine.Container) bool { return !c.HasAddr(s.Address.TCP.Addr()) })
 	} else {
 		list = engine.Publishing(running(all), s.Address.TCP)
-		s.nameOtherContainers(all)
+		s.nameOtherContainers(all, list)
 	}
 	if len(list) == 1 {
 		return &list[0]
@@ -154,8 +154,11 @@ func running(all []engine.Container) []engine.Container {
 
 // nameOtherContainers lists containers that publish the same port at another
 // address.
-func (s *Server) nameOtherContainers(all []engine.Container) {
+func (s *Server) nameOtherContainers(all, own []engine.Container) {
 	for _, c := range running(all) {
+		if slices.ContainsFunc(own, func(o engine.Container) bool { return o.ID == c.ID }) {
+			continue
+		}
 		for _, b := range c.Bindings {
 			if b.Host.Port() == s.Address.TCP.Port() && !covers(b.Host, s.Address.TCP) {
 				// What was seen of its listener was the forwarder.

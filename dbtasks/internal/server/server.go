@@ -7,7 +7,9 @@ package server
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
@@ -176,7 +178,7 @@ func (s *Server) lookAtSocket(m *machine.Machine) {
 }
 
 // Beside lists the addresses of this machine at which another program listens on
-// the same port, without its name: that takes a pass over all processes.
+// the same port.
 func Beside(ctx context.Context, a pgops.Address) []string {
 	if a.IsUnix() || a.IsZero() {
 		return nil
@@ -185,33 +187,61 @@ func Beside(ctx context.Context, a pgops.Address) []string {
 	if err != nil {
 		return nil
 	}
-	own, others := false, []string{}
-	for _, l := range sockets.Listeners() {
+	own, others := split(sockets.Listeners(), a.TCP)
+	if len(own) > 0 && len(others) > 0 {
+		// A server may listen at several addresses: only who holds the sockets
+		// tells, and that takes a pass over all processes.
+		if sockets, err = hostops.ReadSockets(ctx); err != nil {
+			return nil
+		}
+		own, others = split(sockets.Listeners(), a.TCP)
+	}
+	list := []string{}
+	for _, l := range strangers(own, others) {
+		list = append(list, l.Addr.String())
+	}
+	return list
+}
+
+// split are the listeners at an address itself, and those at other addresses
+// with the same port; wildcards are neither: they leave out what is bound more
+// closely.
+func split(listeners []hostops.Listener, addr netip.AddrPort) (own, others []hostops.Listener) {
+	for _, l := range listeners {
 		switch {
-		case l.Addr.Port() != a.TCP.Port():
-		case l.Addr == a.TCP:
-			own = true
+		case l.Addr.Port() != addr.Port():
+		case l.Addr == addr:
+			own = append(own, l)
 		case !l.Addr.Addr().IsUnspecified():
-			others = append(others, l.Addr.String())
+			others = append(others, l)
 		}
 	}
-	if !own { // it listens at a wildcard, which leaves out what is bound more closely
-		return nil
+	return own, others
+}
+
+// strangers are those of other listeners that are known to be another program's
+// than own: another process, or, where that is hidden, another account's.
+func strangers(own, others []hostops.Listener) []hostops.Listener {
+	known := func(l hostops.Listener) bool {
+		return slices.ContainsFunc(own, func(o hostops.Listener) bool {
+			if l.PID != 0 && o.PID != 0 {
+				return l.PID == o.PID
+			}
+			return l.UID < 0 || o.UID < 0 || l.UID == o.UID
+		})
 	}
-	return others
+	seen := map[netip.AddrPort]bool{}
+	return slices.DeleteFunc(slices.Clone(others), func(l hostops.Listener) bool {
+		again := seen[l.Addr]
+		seen[l.Addr] = true
+		return len(own) == 0 || again || known(l)
+	})
 }
 
 // nameOthers lists the servers beside this one: same port, another address.
 func (s *Server) nameOthers(m *machine.Machine) {
-	own := map[string]bool{}
-	for _, l := range m.ListenersAt(s.Address.TCP) {
-		own[l.Addr.String()] = true
-	}
-	for _, l := range m.ListenersOn(s.Address.Port()) {
-		if own[l.Addr.String()] {
-			continue
-		}
-		own[l.Addr.String()] = true
+	_, others := split(m.ListenersOn(s.Address.Port()), s.Address.TCP)
+	for _, l := range strangers(m.ListenersAt(s.Address.TCP), others) {
 		who := "a process of another account"
 		if l.PID != 0 {
 			p := m.Process(l.PID)
