@@ -49,7 +49,7 @@ func (Dev) Stop(
 //
 // Its exit code is that of DBTASKS_TEST_COMMAND, or of the package manager's "run test:run".
 func (Dev) Test(ctx context.Context) error {
-	return target{name: "dev:test"}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "dev:test", tests: true}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		report, err := runbook.DevTest(ctx, d, os.Stdin, os.Stdout, os.Stderr)
 		return result{report: report, text: func(p *screen.Printer) { p.DevTest(report) }, exit: report.ExitCode, why: "the tests' exit code is passed on"}, err
 	})

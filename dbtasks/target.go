@@ -22,6 +22,7 @@ import (
 
 // target is one run of a Mage target.
 type target struct {
+	tests      bool // the settings are those of test mode
 	name       string
 	json       bool
 	flags      []string // whose stray values are refused
@@ -67,7 +68,7 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 	}
 	p := screen.New(os.Stdout)
 	res, err := call(ctx, d)
-	if d.Pool != nil && (err != nil || res.exit != 0 || lastTarget(os.Args[1:], t.name)) {
+	if d.Pool != nil && (t.tests || err != nil || res.exit != 0 || lastTarget(os.Args[1:], t.name)) {
 		d.Pool.Close()
 	}
 	if err != nil {
@@ -94,6 +95,17 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 func (t target) deps() (*runbook.Deps, error) {
 	if t.noSettings {
 		return &runbook.Deps{Config: &settings.Config{}, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
+	}
+	if t.tests { // other files are read than those of the run's other targets
+		dir, err := os.Getwd()
+		if err != nil {
+			return nil, err
+		}
+		cfg, err := settings.LoadForTests(dir, os.Environ())
+		if err != nil {
+			return nil, err
+		}
+		return &runbook.Deps{Config: cfg, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
 	}
 	d, err := deps()
 	var others *plainfile.TrustError // nothing of the project is used then
