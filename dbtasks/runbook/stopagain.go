@@ -37,6 +37,12 @@ func (r *StopReport) lookAgain(ctx context.Context, deps *Deps, o StopOptions) {
 			back := now.Plan[slices.IndexFunc(now.Plan, func(it StopItem) bool { return it.PID == t.Process.PID })]
 			back.Supervisor = now.broughtBack[back.PID]
 			by := broughtBack(t.Process, now.plan.Targets)
+			if by.PID == 0 && len(back.Ports) == 0 && back.Supervisor == "" {
+				// Nobody brings it back, and it serves nothing: what a dev server
+				// leaves behind for a moment at its end (Next.js sends what it
+				// counted, detached-flush.js).
+				continue
+			}
 			back.Reason = "started again by a process that is gone by now, or by the system's supervisor"
 			if by.PID != 0 {
 				back.Reason = fmt.Sprintf("started again by %s", by)

@@ -46,10 +46,11 @@ var betweenFaults = []fault{
 			s.Error("the port's new owner was ended")
 		}
 	}},
-	{name: "the terminal is closed: dev:start", inject: serving, act: terminalClosed("dev:start", "listening"), exit: 143},
-	{name: "the terminal is closed: dev:recover", inject: serving, act: terminalClosed("dev:recover", "listening")},
+	// What could not be said is not done.
+	{name: "the terminal is closed: dev:start", inject: serving, act: terminalClosed("dev:start", "listening"), exit: 1},
+	{name: "the terminal is closed: dev:recover", inject: serving, act: terminalClosed("dev:recover", "listening"), exit: 1},
 	{name: "the terminal is closed: dev:verify", inject: reloading(""), act: terminalClosed("dev:verify -reloads=500", "reload 2 of"), exit: 1, after: restored},
-	{name: "the terminal is closed: db:monitor", act: terminalClosed("db:monitor", "usable")},
+	{name: "the terminal is closed: db:monitor", act: terminalClosed("db:monitor", "usable"), exit: 1},
 }
 
 // beforeEnding puts a proxy before the server that does something once, before

@@ -88,7 +88,7 @@ var fileFaults = []fault{
 		defer full.Close()
 		cmd.Stdout = full
 		return s.outcome(cmd.Run(), stdout, stderr)
-	}, says: ""},
+	}, exit: 1, says: "the result could not be written"},
 	{name: "standard output is closed", act: func(s *scene) outcome {
 		cmd, stdout, stderr := s.command("db:monitor", "-every=50ms")
 		cmd.Stdout = nil

@@ -15,7 +15,7 @@ import (
 var impostorFaults = []fault{
 	{name: "speaks HTTP", inject: impostor(func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n"); _ = c.Close() }), args: "db:test", exit: 1, says: "does not speak PostgreSQL's protocol"},
 	{name: "says nothing", inject: impostor(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), args: "db:test", exit: 1, says: "No answer from", bound: 4 * time.Second},
-	{name: "closes at once", inject: impostor(func(c net.Conn) { _ = c.Close() }), args: "db:test", exit: 1, says: "does not speak PostgreSQL's protocol"},
+	{name: "closes at once", inject: impostor(func(c net.Conn) { _ = c.Close() }), args: "db:test", exit: 1, says: "closes it without a word"},
 	{name: "resets at once", inject: impostor(reset), args: "db:test", exit: 1, says: "127.0.0.1:"},
 	{name: "sends garbage", inject: impostor(func(c net.Conn) {
 		_, _ = io.WriteString(c, strings.Repeat("\x00\xff\x7fgarbage", 500))

@@ -64,6 +64,8 @@ func exitAfter(m moment, sig syscall.Signal) int {
 		return -1
 	case strings.HasPrefix(m.name, "db:monitor"), strings.HasSuffix(m.name, "in step start"):
 		return 0
+	case strings.HasPrefix(m.name, "dev:start") && sig == syscall.SIGINT:
+		return 0 // Ctrl+C is how a dev server is ended
 	case strings.HasPrefix(m.name, "dev:start"), strings.HasPrefix(m.name, "dev:test"):
 		return 143 // of the command that was ended with TERM
 	}

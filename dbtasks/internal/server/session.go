@@ -35,6 +35,9 @@ func (s *Server) Prove(ctx context.Context, m *machine.Machine, conn net.Conn, t
 		s.Local, s.Proof = false, "what listens there is not what answered: the connection is sent on to somewhere else"
 	} else if s.Kind == Unknown {
 		s.Proof = "the server that answered is not seen to be a process of this machine"
+		if s.Listener.PID != 0 {
+			s.Proof = fmt.Sprintf("%s (pid %d) listens there, and %s", s.Listener.Name, s.Listener.PID, s.Proof)
+		}
 	}
 	backend, found := backendOf(ctx, told)
 	switch {
