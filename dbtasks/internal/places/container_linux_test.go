@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/enginetest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
@@ -122,68 +123,89 @@ func TestHoweverAContainerIsReached(t *testing.T) {
 			e.Network("backend", "shopnet0")
 			return e.Postgres(enginetest.PostgresOptions{Publish: []string{}, Network: "backend"})
 		},
-		"no superuser, a password for local logins, a cluster's name": func(t *testing.T) *enginetest.Container {
-			return enginetest.Docker(t, enginetest.DockerOptions{}).Postgres(enginetest.PostgresOptions{LocalPassword: true, Settings: []string{"cluster_name=17/main"}})
+		"limited memory": func(t *testing.T) *enginetest.Container {
+			return enginetest.Docker(t, enginetest.DockerOptions{}).Postgres(enginetest.PostgresOptions{Memory: "256m"})
+		},
+		"a superuser of another name, a password for local logins, a cluster's name": func(t *testing.T) *enginetest.Container {
+			return enginetest.Docker(t, enginetest.DockerOptions{}).Postgres(enginetest.PostgresOptions{LocalPassword: true, Superuser: "boss", Settings: []string{"cluster_name=17/main"}})
 		},
 	}
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
-			c := way(t)
-			me := user(t, []string{"docker"}, limited(c.Server))
-			leak := me.fill(t, c.Server, 20)
-			if who := me.run(t, "db:who"); who.exit != 0 || !strings.Contains(who.out, fmt.Sprintf("pid %d", leak.PID)) {
-				t.Errorf("db:who does not name the leaking process %d: %s", leak.PID, who)
-			}
-			if clean := me.run(t, "db:cleanup"); clean.exit != 0 || !strings.Contains(clean.out, "all gone") {
-				t.Errorf("db:cleanup: %s", clean)
-			}
-			if c.At == c.Inside {
-				return // the engine may give it another address after a restart
-			}
-			before := c.PID
-			if r := me.run(t, "dev:recover", "-restart=always", "-start=false"); r.exit != 0 {
-				t.Errorf("dev:recover: %s", r)
-			}
-			if c.Look(); c.PID == before {
-				t.Error("the container was not restarted")
-			}
+			callers(t, "docker", func(t *testing.T, make func(env ...string) caller, may bool) {
+				c := way(t)
+				rescued(t, c, make(limited(c.Server)), may)
+			})
 		})
+	}
+}
+
+// rescued wants a full server in a container to be freed and restarted by who
+// may use its engine, and its holders to be named to everybody; who may not use
+// it touches nothing, and is told what helps.
+func rescued(t *testing.T, c *enginetest.Container, me caller, may bool) {
+	t.Helper()
+	leak := me.fill(t, c.Server, 20)
+	if who := me.run(t, "db:who"); who.exit != 0 || !strings.Contains(who.out, fmt.Sprintf("pid %d", leak.PID)) {
+		t.Errorf("db:who does not name the leaking process %d: %s", leak.PID, who)
+	}
+	clean := me.run(t, "db:cleanup")
+	if !may {
+		if clean.exit == 0 || !strings.Contains(clean.out, "Next:") {
+			t.Errorf("db:cleanup without the engine: %s", clean)
+		}
+		return
+	}
+	if clean.exit != 0 || !strings.Contains(clean.out, "all gone") {
+		t.Errorf("db:cleanup: %s", clean)
+	}
+	if c.At == c.Inside {
+		return // the engine may give it another address after a restart
+	}
+	before := c.PID
+	if r := me.run(t, "dev:recover", "-restart=always", "-start=false"); r.exit != 0 {
+		t.Errorf("dev:recover: %s", r)
+	}
+	if c.Look(); c.PID == before {
+		t.Error("the container was not restarted")
 	}
 }
 
 func TestWithoutDockersProxyTheDaemonListens(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Docker(t, enginetest.DockerOptions{NoProxy: true})
-	c := e.Postgres(enginetest.PostgresOptions{})
-	me := user(t, []string{"docker"}, limited(c.Server))
-	leak := me.fill(t, c.Server, 20)
-	if who := me.run(t, "db:who"); who.exit != 0 || !strings.Contains(who.out, fmt.Sprintf("pid %d", leak.PID)) {
-		t.Errorf("db:who does not name the leaking process %d: %s", leak.PID, who)
-	}
-	if clean := me.run(t, "db:cleanup"); clean.exit != 0 || !strings.Contains(clean.out, "all gone") {
-		t.Errorf("db:cleanup: %s", clean)
-	}
+	callers(t, "docker", func(t *testing.T, make func(env ...string) caller, may bool) {
+		c := e.Postgres(enginetest.PostgresOptions{})
+		rescued(t, c, make(limited(c.Server)), may)
+	})
 }
 
 func TestAContainerThatDoesNotRunIsNamedWithWhatHelps(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Docker(t, enginetest.DockerOptions{})
-	c := e.Postgres(enginetest.PostgresOptions{})
-	me := user(t, []string{"docker"}, limited(c.Server))
-	c.Pause()
-	if r := me.run(t, "db:test"); r.exit != 1 || !strings.Contains(r.out, "docker unpause "+c.Name) {
-		t.Errorf("paused: %s", r)
-	}
-	c.Unpause()
-	c.Stop()
-	if r := me.run(t, "db:test"); r.exit != 1 || !strings.Contains(r.out, "docker start "+c.Name) {
-		t.Errorf("stopped: %s", r)
-	}
-	loop := e.Postgres(enginetest.PostgresOptions{Restart: "always", NoWait: true, Settings: []string{"no_such_setting=1"}})
-	me = user(t, []string{"docker"}, limited(loop.Server))
-	pgtest.Eventually(t, 20e9, "it restarts again and again", func() bool {
-		r := me.run(t, "db:test")
-		return r.exit == 1 && strings.Contains(r.out, "docker logs") && strings.Contains(r.out, loop.Name)
+	callers(t, "docker", func(t *testing.T, make func(env ...string) caller, may bool) {
+		c := e.Postgres(enginetest.PostgresOptions{})
+		me := make(limited(c.Server))
+		says := func(state, what string) {
+			t.Helper()
+			if r := me.run(t, "db:test"); r.exit != 1 || may != strings.Contains(r.out, what) || !strings.Contains(r.out, "Next:") {
+				t.Errorf("%s: %s", state, r)
+			}
+		}
+		c.Pause()
+		says("paused", "docker unpause "+c.Name)
+		c.Unpause()
+		c.Stop()
+		says("stopped", "docker start "+c.Name)
+		if !may {
+			return
+		}
+		loop := e.Postgres(enginetest.PostgresOptions{Restart: "always", NoWait: true, Settings: []string{"no_such_setting=1"}})
+		me = me.with(t, limited(loop.Server))
+		pgtest.Eventually(t, 20*time.Second, "it is said that it restarts again and again", func() bool {
+			r := me.run(t, "db:test")
+			return r.exit == 1 && strings.Contains(r.out, "docker logs") && strings.Contains(r.out, loop.Name)
+		})
 	})
 }
 

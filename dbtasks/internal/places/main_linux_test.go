@@ -99,6 +99,15 @@ func project(t *testing.T, account *enginetest.Account, env []string) caller {
 	return caller{account, dir}
 }
 
+// with is the caller in the same project with other settings.
+func (c caller) with(t *testing.T, env ...string) caller {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(c.dir, ".env"), []byte(strings.Join(env, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // outcome is one call of the runbook.
 type outcome struct {
 	exit int

@@ -46,7 +46,7 @@ func (s *Server) ProveWithoutSession(ctx context.Context, m *machine.Machine) {
 		s.Postmaster = postmaster
 		s.proveByEngine(ctx, m)
 		if !s.Local {
-			s.proveByForwarder(m, id)
+			s.proveByForwarder(ctx, m, id)
 		}
 	}
 	if !s.Local && s.uid >= 0 && s.uid == postmaster.UID {
@@ -57,9 +57,9 @@ func (s *Server) ProveWithoutSession(ctx context.Context, m *machine.Machine) {
 }
 
 // proveByForwarder is for users who may not ask the engine: root's own forwarder
-// takes connections to the address, and the process that forked for ours lives
-// in a container.
-func (s *Server) proveByForwarder(m *machine.Machine, id string) {
+// takes connections to the address, or the firewall hands them on and no program
+// does, and the process that forked for ours lives in a container.
+func (s *Server) proveByForwarder(ctx context.Context, m *machine.Machine, id string) {
 	if s.uid != 0 && s.uid != -1 {
 		return
 	}
@@ -79,6 +79,11 @@ func (s *Server) proveByForwarder(m *machine.Machine, id string) {
 		s.Kind, s.Local = Forwarded, true
 		s.Proof = fmt.Sprintf("%s (pid %d) leads there, and PostgreSQL (pid %d) in container %.12s of this machine forks for our connection", p.Name, p.PID, s.Postmaster.PID, id)
 		return
+	}
+	if !s.endsHere(ctx) { // userland-proxy=false: dockerd holds the port, and the kernel forwards
+		s.relay = relay{published: []netip.AddrPort{s.Address.TCP}}
+		s.Kind, s.Local = Forwarded, true
+		s.Proof = fmt.Sprintf("PostgreSQL (pid %d) in container %.12s of this machine forks for our connection", s.Postmaster.PID, id)
 	}
 }
 
