@@ -178,9 +178,9 @@ func (s *Server) lookAtSocket(m *machine.Machine) {
 }
 
 // Beside lists the addresses of this machine at which another program listens on
-// the same port.
+// the same port, where the URL's host is a name: an address can't be mistaken.
 func Beside(ctx context.Context, a pgops.Address) []string {
-	if a.IsUnix() || a.IsZero() {
+	if _, err := netip.ParseAddr(a.Host.Name); err == nil || a.IsUnix() || a.IsZero() {
 		return nil
 	}
 	sockets, err := hostops.ReadTCP(ctx)
