@@ -159,19 +159,27 @@ func (r Restart) Rescue(ctx context.Context, out io.Writer) error {
 	if !r.look().down() {
 		return nil
 	}
+	return r.backOrDown(ctx, out)
+}
+
+// Resume starts a server that is down, as after a failed restart. ErrServerChanged:
+// one runs there, and is ready. One that fails at its start runs for a moment,
+// too, and under a supervisor again and again: that one is down.
+func (r Restart) Resume(ctx context.Context, out io.Writer) error {
+	if out == nil {
+		out = io.Discard
+	}
+	if r.look().up && r.await(ctx, failedTime).up {
+		return fmt.Errorf("%w: it runs", ErrServerChanged)
+	}
+	return r.backOrDown(ctx, out)
+}
+
+func (r Restart) backOrDown(ctx context.Context, out io.Writer) error {
 	if err := r.bringBack(ctx, out); err != nil {
 		return &RestartError{State: StateDown, Err: err, Fatal: r.lastFatal(logMark{}), Back: r.BackLine()}
 	}
 	return nil
-}
-
-// Resume starts a server that is down, as after a failed restart. ErrServerChanged:
-// one runs there.
-func (r Restart) Resume(ctx context.Context, out io.Writer) error {
-	if v := r.look(); v.up {
-		return fmt.Errorf("%w: it runs", ErrServerChanged)
-	}
-	return r.Rescue(ctx, out)
 }
 
 // startLimit is how long systemd refuses to start a unit that failed too
