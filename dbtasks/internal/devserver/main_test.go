@@ -18,5 +18,5 @@ func TestMain(m *testing.M) {
 	if program := programs[os.Getenv(programVariable)]; program != nil {
 		os.Exit(program(os.Args[1:]))
 	}
-	os.Exit(m.Run())
+	os.Exit(reexec.Tests(m))
 }

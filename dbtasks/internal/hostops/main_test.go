@@ -141,8 +141,7 @@ func pass(role string, args ...string) int {
 }
 
 func TestMain(m *testing.M) {
-	reexec.Run()
-	os.Exit(m.Run())
+	os.Exit(reexec.Tests(m))
 }
 
 // waitForTheEnd waits for a signal. (A select without cases ends a program that

@@ -24,8 +24,7 @@ func Main(m *testing.M) { os.Exit(Run(m)) }
 
 // Run is Main for a TestMain that has something to tidy up before it exits.
 func Run(m *testing.M) (code int) {
-	reexec.Run()
-	code = m.Run()
+	code = reexec.Tests(m)
 	if left := closeShared(); left != "" {
 		fmt.Fprintln(os.Stderr, "left behind by these tests:", left)
 		code = max(code, 1)

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
+	"syscall"
 )
 
 // variable says which role to play. It is unset before the role begins, so
@@ -38,8 +40,8 @@ func Command(ctx context.Context, role string, args ...string) *exec.Cmd {
 }
 
 // Run plays the role that this process was started for, and exits; it returns
-// when there is none. It is called from the init of package dbtasks and first
-// thing in the TestMain of test binaries that use roles.
+// when there is none. It is called from the init of package dbtasks and, by
+// Tests, first thing in the TestMain of test binaries that use roles.
 func Run() {
 	role := os.Getenv(variable)
 	if role == "" {
@@ -52,4 +54,15 @@ func Run() {
 		os.Exit(2)
 	}
 	os.Exit(main(os.Args[1:]))
+}
+
+// Tests plays the role that a test binary was started for, else it runs its
+// tests. Under nohup what the tests start would ignore a hangup, too: a signal
+// that this process handles is at its default in them.
+func Tests(m interface{ Run() int }) int {
+	Run()
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
+	return m.Run()
 }

@@ -22,8 +22,7 @@ func init() {
 }
 
 func TestMain(m *testing.M) {
-	reexec.Run()
-	os.Exit(m.Run())
+	os.Exit(reexec.Tests(m))
 }
 
 func TestARoleGetsItsArgumentsAndItsExitCodeIsTheProcesss(t *testing.T) {
@@ -75,4 +74,27 @@ func TestARoleIsRegisteredOnce(t *testing.T) {
 		}
 	}()
 	reexec.Register("echo", func([]string) int { return 0 })
+}
+
+// hearsHangup is set where the test below runs under nohup.
+const hearsHangup = "DBTASKS_TEST_NOHUP"
+
+func TestWhatTestsStartHearsAHangupAlsoUnderNohup(t *testing.T) {
+	if os.Getenv(hearsHangup) != "" {
+		out, err := exec.Command("sh", "-c", "kill -HUP $$; echo it goes on").Output()
+		if err == nil || len(out) > 0 {
+			t.Errorf("a child that was sent a hangup: %q, %v", out, err)
+		}
+		return
+	}
+	t.Parallel()
+	nohup, err := exec.LookPath("nohup")
+	if err != nil {
+		t.Skip(err)
+	}
+	cmd := exec.CommandContext(t.Context(), nohup, os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), hearsHangup+"=1")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("%v, %s", err, out)
+	}
 }
