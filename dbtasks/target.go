@@ -26,7 +26,7 @@ type target struct {
 	name       string
 	json       bool
 	flags      []string // whose stray values are refused
-	noSettings bool     // runs without the project's settings
+	noSettings bool     // runs without the project's settings, or with wrong ones: then with the environment's alone
 	anyway     bool     // runs with missing or wrong settings too: see settingsErr
 }
 
@@ -94,7 +94,11 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 
 func (t target) deps() (*runbook.Deps, error) {
 	if t.noSettings {
-		return &runbook.Deps{Config: &settings.Config{}, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
+		cfg, _ := settings.FromEnvironment(os.Environ())
+		if d, err := deps(); err == nil {
+			cfg = d.Config
+		}
+		return &runbook.Deps{Config: cfg, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
 	}
 	if t.tests { // other files are read than those of the run's other targets
 		dir, err := os.Getwd()

@@ -95,8 +95,12 @@ func Drill(ctx context.Context, deps *Deps, o DrillOptions, emit func(DrillEvent
 }
 
 func startDrillServer(ctx context.Context, deps *Deps, o DrillOptions, say func(string, ...any), r *DrillReport) (*pgserver.Disposable, error) {
+	dir, err := deps.Config.Binaries()
+	if err != nil {
+		return nil, err
+	}
 	done := deps.waiting("looking for PostgreSQL's programs")
-	bin, err := pgserver.FindBinaries(ctx, pgserver.FindOptions{Dir: os.Getenv("DBTASKS_PG_BIN"), Install: true, Log: deps.Progress})
+	bin, err := pgserver.FindBinaries(ctx, pgserver.FindOptions{Dir: dir, Install: true, Log: deps.Progress})
 	done()
 	if err != nil {
 		return nil, &Failure{Exit: ExitNotDone, Code: "no_postgresql", Message: err.Error(), Next: deps.Command("dev:drill"), Err: err}

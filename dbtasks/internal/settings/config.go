@@ -8,6 +8,7 @@ package settings
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -40,7 +41,6 @@ type Config struct {
 	Ports          Ports  // of dev servers; default 3000-3015
 	Warn           int    // sessions at which monitor and guard warn; default 10, 0: never
 	RestartCommand string // a shell line that restarts PostgreSQL; empty: found out
-	PGBin          string // folder of postgres, initdb, pg_ctl; empty: found out
 
 	// Funcs, which fmt can't look into where it can't call Format (in another
 	// struct's unexported field). Nil in a Config that was not loaded.
@@ -121,10 +121,6 @@ func (c *Config) plainSettings() error {
 			c.Warn = n
 		}
 	}
-	c.PGBin, _ = c.lookup(PGBinVar)
-	if c.PGBin != "" && !filepath.IsAbs(c.PGBin) {
-		c.PGBin = filepath.Join(c.Root, c.PGBin)
-	}
 	return nil
 }
 
@@ -135,11 +131,31 @@ func (c *Config) checkNumbers() error {
 			return origin.wrong(fmt.Sprintf("is %q, and should be a number of sessions, 0 for never", value), WarnVar+"=10")
 		}
 	}
-	value, origin := c.lookup(PGBinVar)
-	if info, err := os.Stat(c.PGBin); value != "" && (err != nil || !info.IsDir()) {
-		return origin.wrong(fmt.Sprintf("is %q, which is no folder", value), PGBinVar+"=/usr/lib/postgresql/17/bin")
-	}
 	return nil
+}
+
+// Binaries is DBTASKS_PG_BIN, the folder of postgres, initdb and pg_ctl for the
+// disposable server, relative to the project's root; empty where it is not set:
+// they are looked for then. The error is a *SettingError.
+func (c *Config) Binaries() (string, error) {
+	value, origin := c.lookup(PGBinVar)
+	if value == "" {
+		return "", nil
+	}
+	dir := value
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(c.Root, dir)
+	}
+	const write = PGBinVar + "=/usr/lib/postgresql/17/bin"
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "", origin.wrong(fmt.Sprintf("is %q, which is no folder", value), write)
+	}
+	for _, program := range []string{"postgres", "initdb", "pg_ctl"} {
+		if _, err := exec.LookPath(filepath.Join(dir, program)); err != nil {
+			return "", origin.wrong(fmt.Sprintf("is %q, where there is no program %s", value, program), write)
+		}
+	}
+	return dir, nil
 }
 
 // Database is DATABASE_URL, its pool limit checked, in a form that the

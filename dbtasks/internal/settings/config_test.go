@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -13,8 +14,11 @@ import (
 func TestTheDefaultsOfAnEmptyProject(t *testing.T) {
 	t.Parallel()
 	c := load(t, "")
-	if !slices.Equal(c.Ports, Ports{{3000, 3015}}) || c.Warn != 10 || c.DevCommand+c.TestCommand+c.RestartCommand+c.PGBin != "" {
-		t.Errorf("ports %v, warn %d, commands %q %q %q, folder %q", c.Ports, c.Warn, c.DevCommand, c.TestCommand, c.RestartCommand, c.PGBin)
+	if !slices.Equal(c.Ports, Ports{{3000, 3015}}) || c.Warn != 10 || c.DevCommand+c.TestCommand+c.RestartCommand != "" {
+		t.Errorf("ports %v, warn %d, commands %q %q %q", c.Ports, c.Warn, c.DevCommand, c.TestCommand, c.RestartCommand)
+	}
+	if bin, err := c.Binaries(); bin != "" || err != nil {
+		t.Errorf("DBTASKS_PG_BIN, not set, is %q, %v", bin, err)
 	}
 	for name, get := range map[string]func() (*URL, error){"DIRECT_URL": c.Direct, "DBTASKS_ADMIN_URL": c.Admin} {
 		if u, err := get(); u != nil || err != nil {
@@ -37,9 +41,22 @@ func TestAZeroConfigHasNoSettings(t *testing.T) {
 func TestPlainSettingsAreReadFromEnv(t *testing.T) {
 	t.Parallel()
 	bin := t.TempDir()
+	for _, program := range []string{"postgres", "initdb", "pg_ctl"} {
+		name := filepath.Join(bin, program)
+		if runtime.GOOS == "windows" {
+			name += ".exe"
+		}
+		if err := os.WriteFile(name, nil, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c := load(t, "DBTASKS_DEV_COMMAND=pnpm dev --host\nDBTASKS_TEST_COMMAND='npm test'\nDBTASKS_PORTS=5173\nDBTASKS_WARN=25\n"+
 		"DBTASKS_RESTART_COMMAND=\"brew services restart postgresql@17\"\nDBTASKS_PG_BIN='"+bin+"'\n")
-	got := []any{c.DevCommand, c.TestCommand, c.Ports.String(), c.Warn, c.RestartCommand, c.PGBin}
+	found, err := c.Binaries()
+	if err != nil {
+		t.Error(err)
+	}
+	got := []any{c.DevCommand, c.TestCommand, c.Ports.String(), c.Warn, c.RestartCommand, found}
 	want := []any{"pnpm dev --host", "npm test", "5173", 25, "brew services restart postgresql@17", bin}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -68,10 +85,14 @@ func TestWrongPlainSettingsNameVariableFileLineAndWhatToWrite(t *testing.T) {
 		"DBTASKS_WARN=-1":             {Variable: WarnVar, Write: "DBTASKS_WARN=10"},
 		"DBTASKS_PG_BIN=/no/such/bin": {Variable: PGBinVar, Write: "DBTASKS_PG_BIN=/usr/lib/postgresql/17/bin"},
 		"DBTASKS_PG_BIN=package.json": {Variable: PGBinVar, Write: "DBTASKS_PG_BIN=/usr/lib/postgresql/17/bin"},
+		"DBTASKS_PG_BIN=.":            {Variable: PGBinVar, Write: "DBTASKS_PG_BIN=/usr/lib/postgresql/17/bin"},
 	} {
 		dir := project(t, map[string]string{".env": "\n" + env})
 		c, err := Load(dir, nil)
-		if err == nil { // what the rest does not need is refused where a database is asked for
+		if err == nil { // what the rest does not need is refused where it is asked for
+			_, err = c.Binaries()
+		}
+		if err == nil {
 			_, err = c.Database()
 		}
 		e := settingError(t, err)
