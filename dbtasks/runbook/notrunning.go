@@ -45,6 +45,9 @@ func notRunning(ctx context.Context, deps *Deps, url *settings.URL, f *Failure) 
 		return sc.busyPGlite(ctx, deps, url, f)
 	}
 	if sc.srv.Container == nil {
+		if sc.srv.Trouble != "" { // whether it is a container's is not known then
+			f.Details = append(f.Details, sc.srv.Trouble)
+		}
 		return f
 	}
 	c, what := sc.srv.Container, f.Message

@@ -73,20 +73,14 @@ func (p *Printer) Cleanup(r runbook.CleanupReport) {
 	p.target(r.Target)
 	if r.Dry {
 		p.sessions("would end", r.Plan)
-		for _, s := range r.Holders {
-			p.line("  held by: %s: %d", s.Name(), s.Count)
-		}
+		p.sources("held by", r.Holders)
 	}
 	p.judged("spared", r.Spared)
-	for _, s := range r.InUseBy {
-		p.line("  in use by: %s: %d", s.Name(), s.Count)
-	}
+	p.sources("in use by", r.InUseBy)
 	p.judged("refused", r.Refused)
 	p.sessions("left over", r.LeftOver)
 	p.sessions("came back", r.CameBack)
-	for _, s := range r.BackBy {
-		p.line("  came back by: %s: %d", s.Name(), s.Count)
-	}
+	p.sources("came back by", r.BackBy)
 	for _, note := range r.Notes {
 		p.line("  %s", wrapped(note, 2))
 	}
@@ -139,8 +133,19 @@ func (p *Printer) judged(title string, list []pgops.Judged) {
 	}
 }
 
-// most lines that a list of sessions takes.
+// mostLines is how many lines a list of sessions, or of who holds them, takes.
 const mostLines = 12
+
+// sources shows who holds sessions.
+func (p *Printer) sources(title string, list []runbook.Source) {
+	for i, s := range list {
+		if i == mostLines {
+			p.line("  %s: and %d more", title, len(list)-mostLines)
+			return
+		}
+		p.line("  %s: %s: %d", title, s.Name(), s.Count)
+	}
+}
 
 func (p *Printer) sessions(title string, list []pgops.Session) {
 	counts := map[string]int{}
