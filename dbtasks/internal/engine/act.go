@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
@@ -52,16 +50,6 @@ func (c Container) Start(ctx context.Context) error { return c.act(ctx, "start")
 // Unpause lets a paused container go on; nothing of it is lost.
 func (c Container) Unpause(ctx context.Context) error { return c.act(ctx, "unpause") }
 
-// Restart stops it, waits up to grace for its server's own shutdown before the
-// engine kills it, and starts it again with its data and settings.
-func (c Container) Restart(ctx context.Context, grace time.Duration) error {
-	return c.act(ctx, "restart", c.restartOptions(grace)...)
-}
-
-func (c Container) restartOptions(grace time.Duration) []string {
-	return []string{"-t", strconv.Itoa(int(grace.Round(time.Second).Seconds()))}
-}
-
 // Line is a command about it for a person to type: Line("logs", "--tail", "50")
 // is "docker logs --tail 50 shop-db-1". It runs nothing else, whatever the name.
 func (c Container) Line(verb string, options ...string) string {
@@ -74,19 +62,6 @@ func (c Container) Line(verb string, options ...string) string {
 
 // plainName is what both engines let a container be called.
 var plainName = lazyregexp.New(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
-
-// Logs are the last lines of its log.
-func (c Container) Logs(ctx context.Context, lines int) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, listPatience)
-	defer cancel()
-	var out strings.Builder
-	cmd := c.Engine.command(ctx, "logs", "--tail", strconv.Itoa(lines), c.ID)
-	cmd.Stdout, cmd.Stderr = &out, &out // a server writes to the one or the other
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s logs: %w", c.Engine.Program, meaning(ctx, err, out.String()))
-	}
-	return strings.TrimSpace(out.String()), nil
-}
 
 // ExecOptions describe a program to run in a container.
 type ExecOptions struct {

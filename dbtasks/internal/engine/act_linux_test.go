@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/enginetest"
@@ -17,7 +16,9 @@ func TestAContainerIsActedUponAsItWasSeenOrNotAtAll(t *testing.T) {
 	both(t, func(t *testing.T, e *enginetest.Engine) {
 		c := e.Postgres(enginetest.PostgresOptions{})
 		seen := look(t, c)
-		if err := seen.Restart(t.Context(), 60*time.Second); err != nil {
+		c.Stop()
+		stopped := look(t, c)
+		if err := stopped.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		c.Look()
@@ -26,12 +27,15 @@ func TestAContainerIsActedUponAsItWasSeenOrNotAtAll(t *testing.T) {
 		if !again.Started.After(seen.Started) || again.State != engine.Running {
 			t.Errorf("%+v", again)
 		}
-		if err := seen.Restart(t.Context(), time.Minute); !errors.Is(err, engine.ErrChanged) {
-			t.Errorf("what was seen before the restart: %v", err)
+		if err := stopped.Start(t.Context()); !errors.Is(err, engine.ErrChanged) {
+			t.Errorf("what was seen before the start: %v", err)
+		}
+		if err := seen.Unpause(t.Context()); !errors.Is(err, engine.ErrChanged) {
+			t.Errorf("an earlier run of it: %v", err)
 		}
 		c.Pause()
 		paused := look(t, c)
-		if err := again.Restart(t.Context(), time.Minute); !errors.Is(err, engine.ErrChanged) || paused.State != engine.Paused {
+		if err := again.Unpause(t.Context()); !errors.Is(err, engine.ErrChanged) || paused.State != engine.Paused {
 			t.Errorf("%v, %+v", err, paused)
 		}
 		if err := paused.Unpause(t.Context()); err != nil {
@@ -41,7 +45,7 @@ func TestAContainerIsActedUponAsItWasSeenOrNotAtAll(t *testing.T) {
 			t.Errorf("%+v", now)
 		}
 		e.Run("rm", "-f", "-v", c.ID)
-		if err := again.Restart(t.Context(), time.Minute); !errors.Is(err, engine.ErrGone) {
+		if err := again.Unpause(t.Context()); !errors.Is(err, engine.ErrGone) {
 			t.Error(err)
 		}
 		if _, err := again.Exec(t.Context(), engine.ExecOptions{Args: []string{"true"}}); !errors.Is(err, engine.ErrGone) {

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 )
 
 // Container is one container as its engine tells it.
@@ -83,13 +85,12 @@ func (c Container) Looping() bool {
 // machine leads to; 0: none.
 func (c Container) PortAt(addr netip.AddrPort) int {
 	for _, b := range c.Bindings {
-		if b.Host.Port() == addr.Port() && b.Host.Addr() == addr.Addr() {
+		if b.Host == addr {
 			return b.Port
 		}
 	}
 	for _, b := range c.Bindings {
-		bound := b.Host.Addr()
-		if b.Host.Port() == addr.Port() && bound.IsUnspecified() && (bound.Is6() || addr.Addr().Is4()) {
+		if hostops.AnswersAt(b.Host, addr) {
 			return b.Port
 		}
 	}

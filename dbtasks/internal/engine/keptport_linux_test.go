@@ -65,9 +65,9 @@ func TestAClientWhosePortTheKernelKeepsIsTold(t *testing.T) {
 			if len(found) != want || len(ends) != 13 {
 				t.Errorf("%d of %d clients are told, want %d", len(found), len(ends), want)
 			}
-			for end, client := range found {
-				if client.PID != truth[ends[end]] {
-					t.Errorf("%s is told to be process %d, and is %d", end, client.PID, truth[ends[end]])
+			for end, pids := range found {
+				if len(pids) != 1 || pids[0] != truth[ends[end]] {
+					t.Errorf("%s is told to be process %d, and is %d", end, pids, truth[ends[end]])
 				}
 			}
 		})

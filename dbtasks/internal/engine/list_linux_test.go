@@ -107,7 +107,7 @@ func TestACrashLoopIsOneAndAServerThatRunsIsNone(t *testing.T) {
 	both(t, func(t *testing.T, e *enginetest.Engine) {
 		loop := e.Postgres(enginetest.PostgresOptions{Restart: "always", Settings: []string{"nonsense=1"}, NoWait: true})
 		pgtest.Eventually(t, 20*time.Second, "it is seen to loop", func() bool { return look(t, loop).Looping() })
-		if text, err := look(t, loop).Logs(t.Context(), 20); err != nil || !strings.Contains(text, `unrecognized configuration parameter "nonsense"`) {
+		if text, err := e.Command("logs", "--tail", "20", loop.ID).CombinedOutput(); err != nil || !strings.Contains(string(text), `unrecognized configuration parameter "nonsense"`) {
 			t.Errorf("%v: %s", err, text)
 		}
 		if c := look(t, e.Postgres(enginetest.PostgresOptions{})); c.Looping() {

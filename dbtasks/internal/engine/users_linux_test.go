@@ -8,11 +8,11 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/engine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/enginetest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 )
 
@@ -20,7 +20,7 @@ import (
 type used struct {
 	Seen, After engine.Container
 	Postmaster  engine.Postmaster
-	Whoami, Log string
+	Whoami      string
 	Errors      []string
 }
 
@@ -46,10 +46,10 @@ func init() {
 				note(err)
 				u.Whoami, err = c.Exec(ctx, engine.ExecOptions{User: u.Postmaster.User, Args: []string{"id", "-un"}})
 				note(err)
-				note(c.Restart(ctx, time.Minute))
-				u.After, err = c.Again(ctx)
+				plan, err := pgserver.PlanRestart(pgserver.Subject{Container: &c}, "")
 				note(err)
-				u.Log, err = c.Logs(ctx, 30)
+				note(plan.Apply(ctx, nil))
+				u.After, err = c.Again(ctx)
 				note(err)
 			}
 		}
@@ -96,8 +96,9 @@ func TestWhoeverMayUseTheEngineMayDoAllOfIt(t *testing.T) {
 			if u.Seen.PortAt(c.Published) != 5432 || u.Seen.PID != c.PID || u.Postmaster.PID != 1 || u.Postmaster.User != "999:999" || u.Whoami != "postgres" {
 				t.Errorf("%+v", u)
 			}
-			if !u.After.Started.After(u.Seen.Started) || u.After.State != engine.Running || !strings.Contains(u.Log, "database system is shut down") {
-				t.Errorf("after the restart: %+v\n%s", u.After, u.Log)
+			log, err := e.Command("logs", "--tail", "30", c.ID).CombinedOutput()
+			if err != nil || !u.After.Started.After(u.Seen.Started) || u.After.State != engine.Running || !strings.Contains(string(log), "database system is shut down") {
+				t.Errorf("after the restart: %+v, %v\n%s", u.After, err, log)
 			}
 			c.Look()
 			c.AwaitLogin()

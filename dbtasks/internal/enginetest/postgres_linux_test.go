@@ -54,11 +54,11 @@ func TestAnOrdinaryUserHasPodmanWithoutRoot(t *testing.T) {
 	if err != nil || p.UID == 0 || p.UID == user.UID || p.Name != "postgres" {
 		t.Errorf("%s of account %d, %v", p, p.UID, err)
 	}
-	listeners, err := hostops.Listeners(t.Context())
+	sockets, err := hostops.ReadSockets(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range listeners {
+	for _, l := range sockets.Listeners() {
 		if l.Addr == c.Published && l.UID != user.UID {
 			t.Errorf("%+v", l)
 		}
@@ -133,11 +133,11 @@ func TestWithoutTheProxyDockerItselfListens(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Docker(t, enginetest.DockerOptions{NoProxy: true})
 	c := e.Postgres(enginetest.PostgresOptions{})
-	listeners, err := hostops.Listeners(t.Context())
+	sockets, err := hostops.ReadSockets(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range listeners {
+	for _, l := range sockets.Listeners() {
 		if l.Addr == c.Published {
 			if p, err := hostops.Find(l.PID); err != nil || p.Name != "dockerd" {
 				t.Errorf("%s listens (%v)", p, err)

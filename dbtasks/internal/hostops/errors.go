@@ -9,9 +9,6 @@ var (
 	ErrSelf         = errors.New("this tool runs under it")
 	ErrPostgres     = errors.New("it is a PostgreSQL process")
 
-	// ErrAmbiguous: several processes fit.
-	ErrAmbiguous = errors.New("several processes fit")
-
 	// ErrNoProcesses: not even this process is among those that the system lists.
 	ErrNoProcesses = errors.New("the system does not tell which processes run (on Linux: is /proc mounted, and this process namespace's own?)")
 

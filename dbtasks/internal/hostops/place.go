@@ -2,8 +2,10 @@ package hostops
 
 import (
 	"bytes"
+	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
@@ -14,20 +16,20 @@ type Place struct {
 	// proc(5)); one where it sees the same processes as we do. Everybody may
 	// know them.
 	PIDs []int
-	// Mounts and Processes are the inodes of its mount and pid namespaces: equal
-	// numbers, equal namespaces. 0: not for this user to know.
-	Mounts, Processes uint64
+	// Mounts is the inode of its mount namespace: equal numbers, equal
+	// namespaces. 0: not for this user to know.
+	Mounts uint64
 	// Container and Engine are the id, 64 hexadecimal digits, and "docker" or
 	// "podman" as its control group says; "" where that names none. Docker's may
 	// be of another engine than the one that answers: compare the id.
 	Container, Engine string
-
-	cgroup string
 }
 
+// Here is where this process lives. That does not change while it runs.
+var Here = sync.OnceValues(func() (Place, error) { return PlaceOf(os.Getpid()) })
+
 // Contained tells whether the process lives in a container, or another process
-// table of its own: paths and pids that it tells are not ours. With here, which
-// is PlaceOf of this very process.
+// table of its own: paths and pids that it tells are not ours.
 func (p Place) Contained(here Place) bool {
 	return len(p.PIDs) > len(here.PIDs) || p.Container != here.Container ||
 		p.Mounts != 0 && here.Mounts != 0 && p.Mounts != here.Mounts

@@ -1,12 +1,10 @@
 package hostops
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -22,60 +20,12 @@ func PlaceOf(pid int) (Place, error) {
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return Place{}, fmt.Errorf("look where process %d lives: %w", pid, err)
 	}
-	p := Place{PIDs: pids, cgroup: string(cgroup)}
-	p.Engine, p.Container = ContainerOf(p.cgroup)
+	p := Place{PIDs: pids}
+	p.Engine, p.Container = ContainerOf(string(cgroup))
 	if link, err := os.Readlink(base + "/ns/mnt"); err == nil {
 		p.Mounts = parseNamespace(link)
 	}
-	if link, err := os.Readlink(base + "/ns/pid"); err == nil {
-		p.Processes = parseNamespace(link)
-	}
 	return p, nil
-}
-
-// HostPID is the pid here of the process that is inner to the process table that
-// neighbour lives in: neighbour is a container's main process, say, and inner
-// the backend's pid that its server tells. It does for other users' processes,
-// too: their namespaces are hidden then, but not their control group and pids.
-//
-// fs.ErrNotExist: there is no such process. ErrAmbiguous: several may be it.
-func HostPID(ctx context.Context, neighbour, inner int) (int, error) {
-	near, err := PlaceOf(neighbour)
-	if err != nil {
-		return 0, err
-	}
-	if len(near.PIDs) == 1 {
-		if _, err := PlaceOf(inner); err != nil {
-			return 0, err
-		}
-		return inner, nil
-	}
-	pids, err := listPIDs()
-	if err != nil {
-		return 0, fmt.Errorf("list processes: %w", err)
-	}
-	var found []int
-	for _, pid := range pids {
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
-		}
-		p, err := PlaceOf(pid)
-		if err != nil || len(p.PIDs) != len(near.PIDs) || p.PIDs[len(p.PIDs)-1] != inner {
-			continue
-		}
-		if p.Processes != 0 && near.Processes != 0 && p.Processes == near.Processes ||
-			(p.Processes == 0 || near.Processes == 0) && p.cgroup == near.cgroup {
-			found = append(found, pid)
-		}
-	}
-	switch {
-	case len(found) == 0:
-		return 0, fmt.Errorf("find process %d of the process table of %d: %w", inner, neighbour, fs.ErrNotExist)
-	case len(found) > 1:
-		slices.Sort(found)
-		return 0, fmt.Errorf("find process %d of the process table of %d: %w: %v", inner, neighbour, ErrAmbiguous, found)
-	}
-	return found[0], nil
 }
 
 // SameFolder tells whether a process's working directory is the folder that has

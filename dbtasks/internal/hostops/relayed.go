@@ -1,6 +1,9 @@
 package hostops
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Relayed tells who is behind the connections that a forwarder of this machine
 // (docker-proxy) makes to a server at inside: by the address and port that the
@@ -38,40 +41,41 @@ func (s *Sockets) Relayed(flows []Flow, published []netip.AddrPort, inside netip
 
 // KeptPorts tells who is behind connections that the kernel itself forwards to a
 // container (Docker with userland-proxy=false, rootful Podman): by the address
-// and port that the server sees as its client's, one of this machine's own with
-// the client's port, the client's connection to one of the addresses where the
-// container is published, as for Relayed. An end that is a socket of this
-// machine is none of these: a forwarder's, or of a client that connects to the
-// container directly. Where two clients have one port, which the kernel then
-// changes for one of them, nothing is told.
-func (s *Sockets) KeptPorts(published []netip.AddrPort, seen []netip.AddrPort) map[netip.AddrPort]Connection {
-	clients := map[uint16]Connection{}
-	here := s.Connected()
+// and port that the server sees as its client's, which is one of this machine's
+// own with the client's port, the processes that hold the client's connection to
+// one of the addresses where the container is published, as for Relayed. They
+// are none where they are hidden from this user.
+//
+// An end that is a socket of this machine is none of these: it is a forwarder's,
+// or of a client that connects to the container directly. Where two clients have
+// one port, which the kernel then changes for one of them, neither is told.
+func (s *Sockets) KeptPorts(published, seen []netip.AddrPort) map[netip.AddrPort][]int {
+	clients := map[uint16]tcpSocket{}
+	twice, here := map[uint16]bool{}, map[netip.AddrPort]bool{}
 	for _, t := range s.tcp {
-		if t.listening || !servedAt(published, t.remote) {
+		if t.listening {
 			continue
 		}
-		if _, twice := clients[t.local.Port()]; twice {
-			return nil
+		here[t.local] = true
+		if !servedAt(published, t.remote) {
+			continue
 		}
-		clients[t.local.Port()] = Connection{t.local, t.remote, s.pids(t)[0], t.uid}
+		port := t.local.Port()
+		_, known := clients[port]
+		twice[port] = known
+		clients[port] = t
 	}
-	found := map[netip.AddrPort]Connection{}
+	found := map[netip.AddrPort][]int{}
 	for _, end := range seen {
-		if c, ok := clients[end.Port()]; ok && !here[end] && LocalAddress(end.Addr()) {
-			found[end] = c
+		if t, ok := clients[end.Port()]; ok && !twice[end.Port()] && !here[end] {
+			found[end] = slices.DeleteFunc(slices.Sorted(slices.Values(s.pids(t))), func(pid int) bool { return pid == 0 })
 		}
 	}
 	return found
 }
 
-func servedAt(published []netip.AddrPort, local netip.AddrPort) bool {
-	for _, p := range published {
-		if p == local || p.Port() == local.Port() && p.Addr().IsUnspecified() {
-			return true
-		}
-	}
-	return false
+func servedAt(published []netip.AddrPort, addr netip.AddrPort) bool {
+	return slices.ContainsFunc(published, func(p netip.AddrPort) bool { return AnswersAt(p, addr) })
 }
 
 // otherEnd is the client's end of a connection that was accepted here.

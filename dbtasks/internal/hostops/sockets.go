@@ -3,8 +3,6 @@ package hostops
 import (
 	"context"
 	"net/netip"
-	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -115,27 +113,6 @@ func (s *Sockets) End(local, remote netip.AddrPort) (Connection, bool) {
 	return Connection{}, false
 }
 
-// UnixListener is the process that listens on a Unix socket, the one with the
-// lowest pid where several hold it. Folders may be given through symbolic links:
-// a server that bound /var/run/x is found as /run/x.
-func (s *Sockets) UnixListener(path string) (pid int, ok bool) {
-	for _, u := range s.unix {
-		if u.listening && samePath(u.path, path) {
-			if pids := s.holders[u.inode]; len(pids) > 0 {
-				return slices.Min(pids), true
-			}
-		}
-	}
-	return 0, false
-}
-
-func samePath(a, b string) bool {
-	if a == b {
-		return true
-	}
-	return filepath.IsAbs(a) && filepath.Base(a) == filepath.Base(b) && resolved(filepath.Dir(a)) == resolved(filepath.Dir(b))
-}
-
 // UnixClients maps the processes that serve connections on PostgreSQL's Unix
 // socket of this port to the processes at the other ends. Where the system does
 // not tell (everywhere but on Linux), or this user may not look, it is empty.
@@ -153,15 +130,6 @@ func (s *Sockets) UnixClients(port int) map[int][]int {
 	return clients
 }
 
-// Has tells whether there is a connected socket, whoever holds it, at this end
-// of a connection to port. Where the end is this machine's own and there is
-// none, its owner is gone; the other end may not have noticed yet.
-func (s *Sockets) Has(local netip.AddrPort, port int) bool {
-	return slices.ContainsFunc(s.tcp, func(t tcpSocket) bool {
-		return !t.listening && t.local == local && int(t.remote.Port()) == port
-	})
-}
-
 // Connected are this machine's ends of all TCP connections, whoever holds them.
 func (s *Sockets) Connected() map[netip.AddrPort]bool {
 	ends := make(map[netip.AddrPort]bool, len(s.tcp))
@@ -171,13 +139,4 @@ func (s *Sockets) Connected() map[netip.AddrPort]bool {
 		}
 	}
 	return ends
-}
-
-// Listeners lists the listening TCP sockets of this machine.
-func Listeners(ctx context.Context) ([]Listener, error) {
-	s, err := ReadSockets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.Listeners(), nil
 }

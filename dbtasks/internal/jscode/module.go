@@ -27,9 +27,6 @@ func (m *Module) Path() string { return m.path }
 // Text is the file's own text.
 func (m *Module) Text() string { return m.text }
 
-// Parsed tells whether the module was looked into: it can reach a client.
-func (m *Module) Parsed() bool { return m.scope != nil }
-
 // Import is one import, require or dynamic import.
 type Import struct {
 	Spec   string

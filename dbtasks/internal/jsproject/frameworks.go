@@ -67,6 +67,3 @@ var frameworks = []Framework{
 
 // PlainNode is the row of a project that has none of the frameworks.
 var PlainNode = Framework{Name: PlainName, PortVariable: "PORT", EnvFiles: localFirst, Expansion: UnknownLoader, Client: []string{"src/db", "db"}}
-
-// Frameworks are the rows of the table, without PlainNode's.
-func Frameworks() []Framework { return append([]Framework(nil), frameworks...) }

@@ -204,7 +204,7 @@ func TestTheFrameworkIsToldByItsPackageAndABundlerByTheDevScript(t *testing.T) {
 
 func TestEveryRowOfTheTableIsWhole(t *testing.T) {
 	t.Parallel()
-	for _, f := range Frameworks() {
+	for _, f := range frameworks {
 		if f.Name == "" || len(f.Packages) == 0 || len(f.Dev) == 0 || f.EnvFiles == nil || len(f.Client) == 0 {
 			t.Errorf("%+v", f)
 		}

@@ -53,14 +53,6 @@ func Manager(dir string) string {
 	return "npm"
 }
 
-// RunScript are the words that run a script with this manager.
-func RunScript(manager, script string) []string {
-	if manager == "deno" {
-		return []string{"deno", "task", script}
-	}
-	return []string{manager, "run", script}
-}
-
 // knownManager is the name of a packageManager field; empty: none that we know.
 func knownManager(field string) string {
 	name, _, _ := strings.Cut(field, "@")

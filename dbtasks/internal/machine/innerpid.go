@@ -6,10 +6,10 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 )
 
-// InnerPID lists the processes of PostgreSQL in pid namespaces below ours,
+// HostPIDs lists the processes of PostgreSQL in pid namespaces below ours,
 // containers, whose pid in there is this one: as this machine numbers them. It
 // looks now: what is asked for is mostly a backend that was forked a moment ago.
-func InnerPID(ctx context.Context, inner int) []int {
+func HostPIDs(ctx context.Context, inner int) []int {
 	table, err := hostops.SnapshotBut(ctx, underPostgres)
 	if err != nil {
 		return nil

@@ -15,11 +15,10 @@ import (
 func (m *Machine) ListenersAt(addr netip.AddrPort) []hostops.Listener {
 	var exact, wildcard []hostops.Listener
 	for _, l := range m.Sockets.Listeners() {
-		switch bound := l.Addr.Addr(); {
-		case l.Addr.Port() != addr.Port():
-		case bound == addr.Addr():
+		switch {
+		case l.Addr == addr:
 			exact = append(exact, l)
-		case bound.IsUnspecified() && (bound.Is6() || addr.Addr().Is4()): // an IPv6 wildcard takes IPv4 unless it says otherwise
+		case hostops.AnswersAt(l.Addr, addr):
 			wildcard = append(wildcard, l)
 		}
 	}

@@ -123,7 +123,7 @@ func elsewhere(p hostops.Process) bool {
 	if p.PID == os.Getpid() {
 		return false
 	}
-	here, err := hostops.PlaceOf(os.Getpid())
+	here, err := hostops.Here()
 	if err != nil {
 		return true
 	}

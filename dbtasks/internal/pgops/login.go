@@ -5,14 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
-
-// Login opens one session outside the pool, on whichever address of the URL
-// answers, and runs nothing. It comes back within the URL's connect timeout,
-// all hosts and addresses together; the caller closes the session with Logout.
-func Login(ctx context.Context, url *settings.URL) (*pgx.Conn, error) { return NewPin(url).Login(ctx) }
 
 // Logout closes a session and waits, at most 2 s, until its socket is closed.
 func Logout(ctx context.Context, conn *pgx.Conn) { closeConn(ctx, conn) }

@@ -30,7 +30,7 @@ func urlOf(t *testing.T, text string) *settings.URL {
 // login opens the tool's own session with a URL.
 func login(t *testing.T, text string) *pgx.Conn {
 	t.Helper()
-	conn, err := pgops.Login(context.Background(), urlOf(t, text))
+	conn, err := pgops.NewPin(urlOf(t, text)).Login(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,18 +35,10 @@ func subject(t *testing.T, pid int) pgserver.Subject {
 // awaitLogin fails the test when the superuser is not let in.
 func awaitLogin(t *testing.T, url string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	err := pgserver.WaitForLogin(ctx, func(ctx context.Context) error {
-		conn, err := pgx.Connect(ctx, url)
-		if err == nil {
-			err = conn.Close(ctx)
-		}
-		return err
+	pgtest.Eventually(t, 20*time.Second, "the server lets its superuser in", func() bool {
+		conn, err := pgx.Connect(t.Context(), url)
+		return err == nil && conn.Close(t.Context()) == nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestARestartedDisposableServerIsStillItsKeepers(t *testing.T) {

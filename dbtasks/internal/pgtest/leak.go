@@ -113,9 +113,6 @@ func (l *Leak) Kill() {
 	}
 }
 
-// Gone is closed when it has ended, whoever ended it.
-func (l *Leak) Gone() <-chan struct{} { return l.gone }
-
 func leakMain(args []string) int {
 	url := os.Getenv(leakURL)
 	_ = os.Unsetenv(leakURL)

@@ -249,9 +249,6 @@ func (p Project) Add(packages ...string) string {
 	return p.Manager + verb + strings.Join(packages, " ")
 }
 
-// Added is the command that installs packages, as the user types it.
-func (p Project) Added(packages []string) string { return p.Add(packages...) }
-
 // extension of source files.
 func (p *Project) extension() string {
 	if p.TypeScript {

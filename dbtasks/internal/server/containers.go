@@ -25,11 +25,14 @@ type relay struct {
 // containerOf is the id of the container that a process lives in; empty where
 // it lives where we do, or that can't be told.
 func containerOf(pid int) string {
-	place, err := hostops.PlaceOf(pid)
-	if err != nil || pid == 0 {
+	if pid == 0 {
 		return ""
 	}
-	if here, err := hostops.PlaceOf(os.Getpid()); err == nil && here.Container == place.Container {
+	place, err := hostops.PlaceOf(pid)
+	if err != nil {
+		return ""
+	}
+	if here, err := hostops.Here(); err == nil && here.Container == place.Container {
 		return ""
 	}
 	return place.Container
@@ -72,11 +75,11 @@ func (s *Server) proveContainer(ctx context.Context, m *machine.Machine, conn ne
 	case c == nil:
 		s.proveWithoutEngine(ctx, m, conn, told, backend, id)
 	case c.PID != 0 && id == c.ID:
-		s.runsIn(m, c, backend, fmt.Sprintf("our own backend is process %d of this machine, in %s, which %s the address", backend.PID, c, s.verb()))
+		s.runsIn(c, parentOf(backend), backend.UID, fmt.Sprintf("our own backend is process %d of this machine, in %s, which %s the address", backend.PID, c, s.verb()))
 	case c.PID == 0 && c.HasAddr(told.ServerAddr.Unmap()):
 		// The engine's containers run in a virtual machine (Docker Desktop,
 		// OrbStack, Podman's machine): their processes are not seen here.
-		s.runsIn(m, c, backend, fmt.Sprintf("the server's own address %s is that of %s, which %s the address", told.ServerAddr, c, s.verb()))
+		s.runsIn(c, parentOf(backend), backend.UID, fmt.Sprintf("the server's own address %s is that of %s, which %s the address", told.ServerAddr, c, s.verb()))
 	}
 }
 
@@ -99,27 +102,22 @@ func (s *Server) proveWithoutEngine(ctx context.Context, m *machine.Machine, con
 	client := netip.AddrPortFrom(told.ClientAddr.Unmap(), uint16(told.ClientPort))
 	inside := netip.AddrPortFrom(told.ServerAddr.Unmap(), uint16(told.ServerPort))
 	if local.Port() == client.Port() && hostops.LocalAddress(client.Addr()) {
-		s.isLocal(m, Forwarded, backend, fmt.Sprintf("our own backend is process %d of this machine, in container %.12s, and has our port", backend.PID, id))
+		s.isLocal(Forwarded, parentOf(backend), backend.UID, fmt.Sprintf("our own backend is process %d of this machine, in container %.12s, and has our port", backend.PID, id))
 		return
 	}
 	for _, p := range m.Table.All() {
 		f, ok := hostops.ForwardOf(p)
-		if !ok || p.UID != 0 || f.Container != inside || !covers(f.Host, s.Address.TCP) {
+		if !ok || p.UID != 0 || f.Container != inside || !hostops.AnswersAt(f.Host, s.Address.TCP) {
 			continue
 		}
 		if tcp, err := hostops.ReadTCP(ctx); err == nil {
 			if end, ok := tcp.End(client, inside); ok && end.UID == 0 {
 				s.relay = relay{[]netip.AddrPort{f.Host}, inside}
-				s.isLocal(m, Forwarded, backend, fmt.Sprintf("our own backend is process %d of this machine, in container %.12s, and docker-proxy (pid %d) leads there", backend.PID, id, p.PID))
+				s.isLocal(Forwarded, parentOf(backend), backend.UID, fmt.Sprintf("our own backend is process %d of this machine, in container %.12s, and docker-proxy (pid %d) leads there", backend.PID, id, p.PID))
 				return
 			}
 		}
 	}
-}
-
-// covers tells whether a listener bound to one address answers at another.
-func covers(bound, addr netip.AddrPort) bool {
-	return bound == addr || bound.Port() == addr.Port() && bound.Addr().IsUnspecified() && (bound.Addr().Is6() || addr.Addr().Is4())
 }
 
 // published is the one container that a connection to the address leads to by
@@ -160,7 +158,7 @@ func (s *Server) nameOtherContainers(all, own []engine.Container) {
 			continue
 		}
 		for _, b := range c.Bindings {
-			if b.Host.Port() == s.Address.TCP.Port() && !covers(b.Host, s.Address.TCP) {
+			if b.Host.Port() == s.Address.TCP.Port() && !hostops.AnswersAt(b.Host, s.Address.TCP) {
 				// What was seen of its listener was the forwarder.
 				s.Others = slices.DeleteFunc(s.Others, func(other string) bool { return strings.HasPrefix(other, b.Host.String()+" ") })
 				s.Others = append(s.Others, fmt.Sprintf("%s (%s)", b.Host, c))
@@ -186,7 +184,7 @@ func (s *Server) nameContainer(ctx context.Context, m *machine.Machine, id strin
 }
 
 // runsIn notes that the server is proven to be a container's.
-func (s *Server) runsIn(m *machine.Machine, c *engine.Container, backend hostops.Process, proof string) {
+func (s *Server) runsIn(c *engine.Container, postmaster hostops.Process, uid int, proof string) {
 	s.Container = c
 	port := c.PortAt(s.Address.TCP)
 	if s.Kind == Elsewhere {
@@ -205,7 +203,7 @@ func (s *Server) runsIn(m *machine.Machine, c *engine.Container, backend hostops
 			}
 		}
 	}
-	s.isLocal(m, Forwarded, backend, proof)
+	s.isLocal(Forwarded, postmaster, uid, proof)
 }
 
 // proveByEngine is the engine's word for a server that lets nobody in: the
@@ -249,11 +247,10 @@ func (s *Server) proveByEngine(ctx context.Context, m *machine.Machine) {
 	}
 	switch {
 	case s.Postmaster.PID != 0:
-		child := s.Postmaster // isLocal wants a process under it
-		s.runsIn(m, c, hostops.Process{Identity: child.Identity, PPID: child.PID, UID: child.UID}, fmt.Sprintf("%s %s the address, and PostgreSQL runs in it (pid %d)", c, s.verb(), child.PID))
+		s.runsIn(c, s.Postmaster, s.Postmaster.UID, fmt.Sprintf("%s %s the address, and PostgreSQL runs in it (pid %d)", c, s.verb(), s.Postmaster.PID))
 	case c.PID == 0:
 		if _, err := c.Postmaster(ctx); err == nil {
-			s.runsIn(m, c, hostops.Process{}, fmt.Sprintf("%s %s the address, and PostgreSQL runs in it", c, s.verb()))
+			s.runsIn(c, hostops.Process{}, 0, fmt.Sprintf("%s %s the address, and PostgreSQL runs in it", c, s.verb()))
 		}
 	}
 }

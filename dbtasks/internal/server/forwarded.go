@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
@@ -33,14 +34,14 @@ func (s *Server) forwardedEnds(ctx context.Context, m *machine.Machine, sessions
 		return found
 	}
 	relayed := s.relayed(ctx)
-	kept, connected := s.keptPorts(m), m.Sockets.Connected()
+	kept := m.Sockets.KeptPorts(append(slices.Clone(s.relay.published), s.Address.TCP), open)
 	for _, end := range open {
 		client := Client{Through: s.forwarder()}
 		if own, ok := s.direct(m, end); ok {
 			client = own
 		} else if c, ok := relayed[end]; ok && c.PID != 0 {
 			client = Client{PIDs: []int{c.PID}}
-		} else if pids := kept[end.Port()]; len(pids) > 0 && !connected[end] { // else it is the forwarder's own
+		} else if pids := kept[end]; len(pids) > 0 {
 			client = Client{PIDs: pids}
 		}
 		found[end] = client
@@ -85,33 +86,6 @@ func (s *Server) relayed(ctx context.Context) map[netip.AddrPort]hostops.Connect
 		return nil
 	}
 	return sockets.Relayed(flows, s.relay.published, s.relay.inside)
-}
-
-// keptPorts are the processes that hold a connection to what the container
-// publishes, by their own port: where the firewall forwards, and no program, the
-// server sees that port. A port that two connections have is nobody's.
-func (s *Server) keptPorts(m *machine.Machine) map[uint16][]int {
-	found := map[uint16][]int{}
-	local := map[uint16]netip.AddrPort{}
-	for _, c := range m.Sockets.Connections(s.Address.Port()) {
-		served := false
-		for _, p := range s.relay.published {
-			served = served || covers(p, c.Remote)
-		}
-		if !served && c.Remote != s.Address.TCP {
-			continue
-		}
-		port := c.Local.Port()
-		if seen, ok := local[port]; ok && seen != c.Local {
-			found[port] = nil
-			continue
-		}
-		local[port] = c.Local
-		if c.PID != 0 {
-			found[port] = append(found[port], c.PID)
-		}
-	}
-	return found
 }
 
 // forwarder is what stands between this machine's clients and the container.

@@ -68,7 +68,7 @@ func (s *Server) proveByForwarder(ctx context.Context, m *machine.Machine, id st
 		if !ok || p.UID != 0 {
 			continue
 		}
-		if f.ID != id && !covers(f.Host, s.Address.TCP) {
+		if f.ID != id && !hostops.AnswersAt(f.Host, s.Address.TCP) {
 			continue
 		}
 		if f.Container.Addr().IsValid() {

@@ -54,18 +54,18 @@ func (s *Server) Prove(ctx context.Context, m *machine.Machine, conn net.Conn, t
 // is a child of PostgreSQL whose start is the one that the server tells; and
 // its title carries the client's address and port as the server sees them.
 func backendOf(ctx context.Context, told pgops.Server) (hostops.Process, bool) {
-	if p, ok := serves(told.BackendPID, told); ok {
+	if p, ok := servesSession(told.BackendPID, told); ok {
 		return p, true
 	}
-	for _, pid := range machine.InnerPID(ctx, told.BackendPID) {
-		if p, ok := serves(pid, told); ok {
+	for _, pid := range machine.HostPIDs(ctx, told.BackendPID) {
+		if p, ok := servesSession(pid, told); ok {
 			return p, true
 		}
 	}
 	return hostops.Process{}, false
 }
 
-func serves(pid int, told pgops.Server) (hostops.Process, bool) {
+func servesSession(pid int, told pgops.Server) (hostops.Process, bool) {
 	p, err := hostops.Find(pid)
 	if err != nil || p.Name != "postgres" {
 		return p, false
@@ -109,7 +109,7 @@ func (s *Server) proveSocket(m *machine.Machine, backend hostops.Process, found 
 	if !found || s.Listener.PID == 0 || backend.PPID != s.Listener.PID {
 		return false
 	}
-	s.isLocal(m, Direct, backend, fmt.Sprintf("our own backend is process %d of this machine, under the one that listens at the socket", backend.PID))
+	s.isLocal(Direct, parentOf(backend), backend.UID, fmt.Sprintf("our own backend is process %d of this machine, under the one that listens at the socket", backend.PID))
 	return true
 }
 
@@ -128,7 +128,7 @@ func (s *Server) provePooled(m *machine.Machine, backend hostops.Process, found 
 			return false
 		}
 	}
-	s.isLocal(m, Pooler, backend, fmt.Sprintf("behind the pooler, the backend that serves us is process %d of this machine", backend.PID))
+	s.isLocal(Pooler, parentOf(backend), backend.UID, fmt.Sprintf("behind the pooler, the backend that serves us is process %d of this machine", backend.PID))
 	return true
 }
 
@@ -155,24 +155,38 @@ func (s *Server) proveConnection(ctx context.Context, m *machine.Machine, conn n
 	default:
 		return false
 	}
-	s.isLocal(m, Direct, backend, fmt.Sprintf("our own backend is process %d of this machine, and our connection ends there", backend.PID))
+	s.isLocal(Direct, parentOf(backend), backend.UID, fmt.Sprintf("our own backend is process %d of this machine, and our connection ends there", backend.PID))
 	s.nameContainer(ctx, m, containerOf(backend.PID)) // on the host's network
 	return true
 }
 
-// isLocal notes a proof and the server's process with it.
-func (s *Server) isLocal(m *machine.Machine, kind Kind, backend hostops.Process, proof string) {
+// isLocal notes a proof, and with it the server's process, which may be unknown
+// (zero), and the account of its backends.
+func (s *Server) isLocal(kind Kind, postmaster hostops.Process, uid int, proof string) {
 	s.Local, s.Proof = true, proof
 	if s.Kind == Unknown || s.Kind == Other || kind == Forwarded {
 		s.Kind = kind
 	}
-	if p, err := hostops.Find(backend.PPID); err == nil && backend.PID != 0 {
-		s.Postmaster = p
+	if postmaster.PID != 0 {
+		s.Postmaster = postmaster
 	}
 	if s.Kind == Direct && s.Listener.PID == 0 {
 		s.Listener = s.Postmaster
 	}
-	s.uid = backend.UID
+	s.uid = uid
+}
+
+// parentOf is the process that forked a backend; zero where there is none any
+// more.
+func parentOf(backend hostops.Process) hostops.Process {
+	if backend.PID == 0 {
+		return hostops.Process{}
+	}
+	p, err := hostops.Find(backend.PPID)
+	if err != nil {
+		return hostops.Process{}
+	}
+	return p
 }
 
 // ends are our end of a connection and the other; ok is false for a Unix socket.
