@@ -76,15 +76,16 @@ func (sc scene) holders(ctx context.Context, sessions []pgops.Session) map[int]s
 
 // heldBy are the backends whose clients are running processes of this project
 // (machine.Ours), or of another (machine.Another). Who called this tool, and
-// itself, work for nobody else.
+// itself, work for nobody else; nor does a child of theirs that still shares the
+// socket, as each does between fork and exec.
 func (sc scene) heldBy(clients map[int]server.Client, whose machine.Owner) []int {
 	var backends []int
 	for backend, client := range clients {
+		if whose == machine.Another && slices.ContainsFunc(client.PIDs, sc.Table.IsSelfOrAncestor) {
+			continue
+		}
 		if slices.ContainsFunc(client.PIDs, func(pid int) bool {
 			p := sc.Process(pid)
-			if whose == machine.Another && sc.Table.IsSelfOrAncestor(pid) {
-				return false
-			}
 			return p.State == hostops.Running && sc.Whose(p, sc.root) == whose
 		}) {
 			backends = append(backends, backend)

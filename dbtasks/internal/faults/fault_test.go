@@ -19,8 +19,10 @@ type fault struct {
 	act    func(*scene) outcome // instead of one run with args
 	exit   int
 	says   string        // in what the tool prints
-	bound  time.Duration // of the tool's run; 0: 15 s
+	bound  time.Duration // of the tool's run; 0: 30 s
+	memory int64         // of the tool's run, in bytes; 0: not looked at
 	after  func(*scene)  // further checks
+	as     who           // that the tool runs as
 }
 
 // groups are the tables of the files of this package.
@@ -75,7 +77,7 @@ func play(t *testing.T, group string, f fault) {
 			r.verdict = "pass"
 		}
 	}()
-	s := newScene(t, r)
+	s := newScene(t, r, f.as.account(t))
 	if strings.HasPrefix(f.args, "dev:stop") || group == "init" {
 		s.at(1) // these log in nowhere
 	}
@@ -83,6 +85,7 @@ func play(t *testing.T, group string, f fault) {
 		f.inject(s)
 	}
 	s.environ() // made before several may ask for it at once
+	s.handOver()
 	began := time.Now()
 	var o outcome
 	if f.act != nil {
@@ -97,6 +100,9 @@ func play(t *testing.T, group string, f fault) {
 	}
 	if r.took > bound {
 		t.Errorf("took %s, more than %s", r.took, bound)
+	}
+	if f.memory > 0 && o.memory > f.memory {
+		t.Errorf("took %d MB of memory, more than %d", o.memory>>20, f.memory>>20)
 	}
 	if o.code != f.exit || !strings.Contains(o.stdout+o.stderr, f.says) {
 		t.Errorf("want exit %d and %q, got %s", f.exit, f.says, o)

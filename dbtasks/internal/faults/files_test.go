@@ -36,10 +36,9 @@ var fileFaults = []fault{
 		s.link(filepath.Join(s.dir, "shared.env"), ".env")
 	}, args: "db:test", says: "OK: logged in"},
 	{name: ".env may not be read", inject: func(s *scene) {
-		s.ordinary()
 		dotenv("DATABASE_URL='URL'\n")(s)
 		s.chmod(".env", 0)
-	}, args: "db:test", exit: 2, says: "can't be read"},
+	}, args: "db:test", exit: 2, says: "can't be read", as: ordinary},
 	{name: ".env: limit missing", inject: dotenv("DATABASE_URL='BARE'\n"), args: "db:test", exit: 2, says: "carries no pool limit"},
 	{name: ".env: password not escaped", inject: dotenv("DATABASE_URL=postgresql://app:RAW@127.0.0.1:1/shop?connection_limit=5\n"), args: "db:test", exit: 2, says: "DATABASE_URL"},
 	{name: ".env: mysql", inject: dotenv("DATABASE_URL=mysql://app:RAW@127.0.0.1/shop\n"), args: "db:cleanup", exit: 2, says: "postgresql://"},
@@ -56,11 +55,10 @@ var fileFaults = []fault{
 	{name: "no HOME", inject: func(s *scene) { delete(s.env, "HOME") }, args: "db:test", says: "OK: logged in"},
 	{name: "no PATH", inject: func(s *scene) { delete(s.env, "PATH"); s.leak = s.db().Open(2, "leak") }, args: "db:cleanup", says: "Ended 2 idle sessions"},
 	{name: "HOME and TMPDIR may not be written", inject: func(s *scene) {
-		s.ordinary()
 		s.chmod("../home", 0o500)
 		s.chmod("../tmp", 0o500)
-	}, args: "db:cleanup", says: "No idle session"},
-	{name: "read-only checkout", inject: func(s *scene) { s.ordinary(); s.chmod(".", 0o500) }, args: "db:cleanup", says: "No idle session"},
+	}, args: "db:cleanup", says: "No idle session", as: ordinary},
+	{name: "read-only checkout", inject: func(s *scene) { s.chmod(".", 0o500) }, args: "db:cleanup", says: "No idle session", as: ordinary},
 	{name: "no TMPDIR: the drill", inject: func(s *scene) { s.env["TMPDIR"] = "/nowhere/tmp" }, args: "dev:drill", exit: 1, says: "/nowhere/tmp"},
 	{name: "path with spaces and unicode", inject: moved("mein lädchen & co/店 $HOME"), args: "dev:stop -dry", says: "Nothing to stop"},
 	{name: "path with spaces: the dev server is found", inject: func(s *scene) { moved("mein lädchen 'a' & co")(s); s.devServer() }, args: "dev:stop", says: "Stopped 1 process"},
@@ -116,14 +114,6 @@ func dotenv(text string) func(*scene) {
 			s.write(".env", strings.NewReplacer("URL'", s.db().URL("connection_limit=5")+"'", "\"URL", "\""+s.db().URL("connection_limit=5"), "=URL", "="+s.db().URL("connection_limit=5"),
 				"BARE", s.db().URL(), "RAW", strings.ReplaceAll(s.secret("p/#@"), "\n", "")).Replace(text))
 		}
-	}
-}
-
-// ordinary skips a row that file permissions make no difference to.
-func (s *scene) ordinary() {
-	s.Helper()
-	if os.Getuid() == 0 {
-		s.Skip("needs an ordinary user: root may read and write everything")
 	}
 }
 

@@ -39,7 +39,7 @@ var initFaults = func() (list []fault) {
 			}
 		}},
 		{name: "a folder in a file's place", inject: func(s *scene) { scaffold(s); s.mkdir(".env.example") }, args: "dev:init", exit: 2, says: ".env.example", after: untouched},
-		{name: "read-only checkout, an ordinary user's", inject: func(s *scene) { s.ordinary(); scaffold(s); s.chmod(".", 0o500) }, args: "dev:init", exit: 1, says: "Nothing is written", after: untouched},
+		{name: "read-only checkout, an ordinary user's", inject: func(s *scene) { scaffold(s); s.chmod(".", 0o500) }, args: "dev:init", exit: 1, says: "Nothing is written", after: untouched, as: ordinary},
 	}...)
 }()
 

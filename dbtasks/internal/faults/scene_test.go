@@ -17,8 +17,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 
@@ -53,14 +55,17 @@ type scene struct {
 	leak      []*pgx.Conn   // sessions of the scene's database that nobody uses
 	others    []*pgx.Conn   // bystanders on a server of the scene's own
 	ended     bool          // the fault itself ends every session of that server
+	account   *account      // that the tool and the project's processes run as; nil: ours
+	foreign   []string      // files that belong to somebody else
 	thaw      func()        // wakes what the row froze; nil: nothing
 	heir      *standin      // a process of the row that must survive
 	output    *lockedBuffer // of the tool that runs in the background
 }
 
-func newScene(t *testing.T, r *row) *scene {
-	s := &scene{T: t, row: r, marker: "FAULT_SCENE=" + rand.Text(), server: common, ports: devPorts()}
+func newScene(t *testing.T, r *row, as *account) *scene {
+	s := &scene{T: t, row: r, marker: "FAULT_SCENE=" + rand.Text(), server: common, ports: devPorts(), account: as}
 	s.dir = t.TempDir()
+	s.must(os.Chmod(filepath.Dir(s.dir), 0o755)) // other accounts come in here
 	s.project, s.tmp = filepath.Join(s.dir, "shop"), filepath.Join(s.dir, "tmp")
 	for _, dir := range []string{s.project, s.tmp, filepath.Join(s.dir, "home"), filepath.Join(s.dir, "neighbour")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -201,6 +206,7 @@ func (s *scene) environ() []string {
 type outcome struct {
 	code           int
 	stdout, stderr string
+	memory         int64 // most resident bytes at a time; 0: not measured
 }
 
 func (o outcome) String() string {
@@ -234,17 +240,25 @@ func (s *scene) command(args ...string) (*exec.Cmd, *bytes.Buffer, *bytes.Buffer
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	s.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, runbook, args...)
-	cmd.Dir, cmd.Env = s.project, s.environ()
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = s.project, s.environ(), s.account.attributes()
 	cmd.WaitDelay = time.Second
 	stdout, stderr := &bytes.Buffer{}, &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	return cmd, stdout, stderr
 }
 
-// run runs the tool to its end; what it printed is searched for secrets.
+// run runs the tool to its end; what it printed is searched for secrets, and
+// for what a terminal would obey.
 func (s *scene) run(args ...string) outcome {
 	cmd, stdout, stderr := s.command(args...)
-	return s.outcome(cmd.Run(), stdout, stderr)
+	o := s.outcome(cmd.Run(), stdout, stderr)
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		o.memory = usage.Maxrss << 10
+	}
+	if at := strings.IndexFunc(o.stdout+o.stderr, unprintable); at >= 0 {
+		s.Errorf("a terminal would obey this: %.100q", (o.stdout + o.stderr)[at:])
+	}
+	return o
 }
 
 func (s *scene) outcome(err error, stdout, stderr *bytes.Buffer) outcome {
@@ -261,6 +275,9 @@ func (s *scene) outcome(err error, stdout, stderr *bytes.Buffer) outcome {
 	}
 	return o
 }
+
+// unprintable are the characters that a terminal obeys or does not show.
+func unprintable(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 
 var nextPorts atomic.Int64
 

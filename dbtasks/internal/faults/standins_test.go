@@ -123,7 +123,8 @@ func (s *scene) start(dir, role string, env ...string) *standin {
 	cmd.Dir = dir
 	mark := "FAULT_STANDIN=" + rand.Text()
 	cmd.Env = append(append(os.Environ(), "DBTASKS_ROLE="+role, mark), env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = s.account.attributes()
+	cmd.SysProcAttr.Setpgid = true
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

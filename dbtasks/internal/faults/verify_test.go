@@ -37,7 +37,7 @@ var verifyFaults = []fault{
 			s.Errorf("the edit became %q", text)
 		}
 	}},
-	{name: "the module may not be written", inject: func(s *scene) { s.ordinary(); reloading("")(s); s.chmod(clientFile, 0o444) }, args: "dev:verify", exit: 1, says: "permission denied", after: restored},
+	{name: "the module may not be written", inject: func(s *scene) { reloading("")(s); s.chmod(clientFile, 0o444) }, args: "dev:verify", exit: 1, says: "permission denied", after: restored, as: ordinary},
 }
 
 // verifying is the moment at which a module is changed.
