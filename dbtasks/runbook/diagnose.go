@@ -238,6 +238,13 @@ func explain(deps *Deps, url *settings.URL, cause pgops.Cause) (message, next st
 	case pgops.CauseTLSCertificate:
 		return fmt.Sprintf("The certificate of PostgreSQL at %s was not accepted.", at),
 			"name its authority with sslrootcert=<file>, or drop sslaccept=strict, in " + origin(url)
+	case pgops.CausePasswordInClear:
+		if !url.HasPassword() {
+			return fmt.Sprintf("%s asks for the password of role %q as it is, or as an MD5 hash, and a stored one (PGPASSWORD, ~/.pgpass) is not sent so to whoever has the port.", at, url.User),
+				"if it is the server that you mean: write the password into " + origin(url)
+		}
+		return fmt.Sprintf("%s asks for the password of role %q as it is, or as an MD5 hash, and others can read the way there: it was not sent.", at, url.User),
+			"add sslmode=require to " + origin(url) + ", or have the server keep the password for SCRAM: SET password_encryption = 'scram-sha-256', and set the role's password anew"
 	case pgops.CauseSlotsFull:
 		return fmt.Sprintf("Every connection slot of PostgreSQL at %s is taken, the reserved ones too.", at), cleanup
 	case pgops.CauseReservedOnly:

@@ -5,77 +5,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
-// planted are operators that run as whoever uses them, and make their owner a
-// superuser where that is one. Each is a better match than PostgreSQL's own for
-// the operands that the tool's statements have, or has its very name and operands.
-func planted(role string) []string {
-	steal := fmt.Sprintf(`IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) current_user) THEN
-		EXECUTE 'ALTER ROLE %s SUPERUSER'; END IF;`, role)
-	statements := []string{"CREATE SCHEMA evil"}
-	for i, op := range []struct{ left, name, right, result, value string }{
-		{"int4", "<>", "int4", "bool", "NOT ($1 OPERATOR(pg_catalog.=) $2)"},
-		{"int4", "=", "int4", "bool", "$1 OPERATOR(pg_catalog.>=) $2 AND $1 OPERATOR(pg_catalog.<=) $2"},
-		{"oid", "=", "oid", "bool", "$1::int8 OPERATOR(pg_catalog.=) $2::int8"},
-		{"name", "=", "text", "bool", "$1::text OPERATOR(pg_catalog.=) $2"},
-		{"name", "=", "name", "bool", "$1::text OPERATOR(pg_catalog.=) $2::text"},
-		{"text", "=", "text", "bool", "NOT ($1 OPERATOR(pg_catalog.<>) $2)"},
-		{"text", "<>", "text", "bool", "NOT ($1 OPERATOR(pg_catalog.=) $2)"},
-		{"text", "~~", "text", "bool", "$1 OPERATOR(pg_catalog.~~*) $2"},
-		{"numeric", "*", "int4", "numeric", "$1 OPERATOR(pg_catalog.*) $2::numeric"},
-		{"numeric", "*", "numeric", "numeric", "$1 OPERATOR(pg_catalog./) (1 OPERATOR(pg_catalog./) $2)"},
-		{"timestamptz", "-", "timestamptz", "interval", "pg_catalog.age($1, $2)"},
-		{"timestamptz", "=", "timestamptz", "bool", "NOT ($1 OPERATOR(pg_catalog.<>) $2)"},
-	} {
-		for _, schema := range []string{"evil", "public"} {
-			statements = append(statements,
-				fmt.Sprintf("CREATE FUNCTION %s.f%d(%s, %s) RETURNS %s LANGUAGE plpgsql AS $$ BEGIN BEGIN %s EXCEPTION WHEN OTHERS THEN NULL; END; RETURN %s; END $$",
-					schema, i, op.left, op.right, op.result, steal, op.value),
-				fmt.Sprintf("CREATE OPERATOR %s.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = %s.f%d)", schema, op.name, op.left, op.right, schema, i))
-		}
-	}
-	return statements
-}
-
 func TestAnApplicationsRoleDoesNotBecomeASuperuserByOperatorsOfItsOwn(t *testing.T) {
 	t.Parallel()
-	s := pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 30})
-	db := s.NewDatabase()
-	s.Exec(fmt.Sprintf("ALTER DATABASE %s OWNER TO %s", db.Name, db.Role))
-	admin := s.Admin("postgres") // held: no slot is left later
-	owner := pgtest.Connect(t, db.URL())
-	grant := pgtest.Connect(t, db.AdminURL())
-	if _, err := grant.Exec(ctx, "GRANT CREATE ON SCHEMA public TO PUBLIC"); err != nil {
-		t.Fatal(err)
-	}
-	for _, sql := range planted(db.Role) {
-		if _, err := owner.Exec(ctx, sql); err != nil {
-			t.Fatalf("%s: %v", sql, err)
-		}
-	}
 	for _, path := range []string{"evil, public, pg_catalog", `"$user", public`} {
-		if _, err := owner.Exec(ctx, fmt.Sprintf("ALTER DATABASE %s SET search_path = %s", db.Name, path)); err != nil {
-			t.Fatal(err)
-		}
-		// The attack works on whoever does not look after his search_path.
-		victim := pgtest.Connect(t, db.AdminURL())
-		if _, err := victim.Exec(ctx, "SELECT 1.5::numeric * 2::int4, 1::int4 <> 2::int4"); err != nil {
-			t.Fatal(err)
-		}
-		if !isSuperuser(t, admin, db.Role) {
-			t.Fatalf("search_path %s: what is planted does nothing to anybody", path)
-		}
-		_ = victim.Close(ctx)
-		if _, err := admin.Exec(ctx, "ALTER ROLE "+db.Role+" NOSUPERUSER"); err != nil {
-			t.Fatal(err)
-		}
-
+		s := pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 30})
+		db := s.NewDatabase()
+		db.Hostile(path)
 		// Once as the superuser in the application's own database, because its URL
 		// says so, and once through the reserved slots of a full server.
 		for _, env := range [][]string{
@@ -103,28 +43,14 @@ func TestAnApplicationsRoleDoesNotBecomeASuperuserByOperatorsOfItsOwn(t *testing
 				if err := call(); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
-				if isSuperuser(t, admin, db.Role) {
+				if db.OwnerIsSuperuser() {
 					t.Errorf("search_path %s: %s made the application's role a superuser", path, name)
-					if _, err := admin.Exec(ctx, "ALTER ROLE "+db.Role+" NOSUPERUSER"); err != nil {
-						t.Fatal(err)
-					}
+					s.Exec("ALTER ROLE " + db.Role + " NOSUPERUSER")
 				}
 			}
 			d.Pool.Close()
 		}
-		if _, err := runbook.Cleanup(ctx, deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=2"), "DBTASKS_ADMIN_URL="+db.AdminURL()), runbook.CleanupOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		owner = pgtest.Connect(t, db.URL())
 	}
-}
-
-func isSuperuser(t *testing.T, admin *pgx.Conn, role string) (super bool) {
-	t.Helper()
-	if err := admin.QueryRow(ctx, "SELECT rolsuper FROM pg_roles WHERE rolname = $1", role).Scan(&super); err != nil {
-		t.Fatal(err)
-	}
-	return super
 }
 
 func TestNoSettingOfTheRoleOrItsDatabaseIsInTheWay(t *testing.T) {

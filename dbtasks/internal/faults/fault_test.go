@@ -43,6 +43,7 @@ var groups = []struct {
 	{"between", betweenFaults},
 	{"space", spaceFaults},
 	{"several", severalFaults},
+	{"superuser", superuserFaults},
 }
 
 // TestFaults runs every row with a project, an environment and bystanders of

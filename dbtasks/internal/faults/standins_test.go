@@ -119,11 +119,16 @@ type standin struct {
 func (s *scene) start(dir, role string, env ...string) *standin {
 	s.Helper()
 	_, node := programs(s.T)
-	cmd := exec.Command(node, "server.js")
+	return s.startAs(s.account, dir, role, exec.Command(node, "server.js"), env...)
+}
+
+// startAs runs a copy of this binary as an account, in the same way.
+func (s *scene) startAs(as *account, dir, role string, cmd *exec.Cmd, env ...string) *standin {
+	s.Helper()
 	cmd.Dir = dir
 	mark := "FAULT_STANDIN=" + rand.Text()
 	cmd.Env = append(append(os.Environ(), "DBTASKS_ROLE="+role, mark), env...)
-	cmd.SysProcAttr = s.account.attributes()
+	cmd.SysProcAttr = as.attributes()
 	cmd.SysProcAttr.Setpgid = true
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // What one question to a server may take. The server may be another program, or
@@ -25,10 +27,10 @@ var QuestionTimeout = 10 * time.Second
 // ErrEndless is the error of an answer longer than any that the tool asks for.
 var ErrEndless = errors.New("the answer is longer than any of PostgreSQL's would be")
 
-// bound sets these bounds for a session of the tool's own.
-func bound(cfg *pgx.ConnConfig) {
+// bound sets these bounds for a session of the tool's own with a URL.
+func bound(cfg *pgx.ConnConfig, url *settings.URL) {
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
-		m := &meter{r: r, w: w}
+		m := &meter{r: r, w: guarded(url, cfg, w)}
 		f := pgproto3.NewFrontend(m, m)
 		f.SetMaxBodyLen(mostMessage)
 		return f

@@ -43,6 +43,7 @@ const (
 	CauseTLSWanted         Cause = "tls_required"
 	CauseTLSNotOffered     Cause = "tls_not_offered"
 	CauseTLSCertificate    Cause = "tls_certificate"
+	CausePasswordInClear   Cause = "password_in_clear" // the server asks for it as it is or as an MD5 hash, on a way that others can read: it was not sent
 	CauseSlotsFull         Cause = "slots_full"     // every slot is taken, the reserved ones too
 	CauseReservedOnly      Cause = "slots_reserved" // only the reserved slots are left
 	CauseRoleLimit         Cause = "role_limit"
@@ -109,6 +110,8 @@ func CauseOf(err error) Cause {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return CauseCancelled
+	case errors.Is(err, ErrPasswordInClear):
+		return CausePasswordInClear
 	case errors.Is(err, ErrEndless), errors.As(err, &tooLong):
 		return CauseNotPostgres
 	case errors.As(err, &hostname), errors.As(err, &invalid), errors.As(err, &authority), errors.As(err, &verification):

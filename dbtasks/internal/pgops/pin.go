@@ -175,7 +175,7 @@ func (p *Pin) LoginAs(ctx context.Context, url *settings.URL) (*pgx.Conn, error)
 		if err != nil {
 			return nil, err
 		}
-		bound(cfg)
+		bound(cfg, url)
 		conn, err := p.login(ctx, cfg)
 		if err == nil || !(parametersRefused(err) && url.SendFewer()) && !p.moveOn(err) {
 			return conn, err

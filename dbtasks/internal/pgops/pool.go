@@ -62,7 +62,7 @@ func (l *LazyPool) made(ctx context.Context, pool **pgxpool.Pool, config func() 
 		return nil, err
 	}
 	if pool == &l.own {
-		bound(cfg.ConnConfig)
+		bound(cfg.ConnConfig, l.url)
 	}
 	if l.url.PoolTimeout > 0 {
 		cfg.ConnConfig.Tracer = acquireTimeout{cfg.ConnConfig.Tracer, l.url.PoolTimeout}

@@ -118,6 +118,10 @@ func (u *URL) As(role, host string, port int) *URL {
 	return &other
 }
 
+// HasPassword tells whether the URL itself has one; else PGPASSWORD and
+// ~/.pgpass may be asked.
+func (u *URL) HasPassword() bool { return u.secrets().password != "" }
+
 // In is the same login to another database.
 func (u *URL) In(database string) *URL {
 	other := *u
