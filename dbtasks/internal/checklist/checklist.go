@@ -7,7 +7,9 @@ package checklist
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -172,6 +174,12 @@ func (c *check) withoutClient() string {
 		return ""
 	}
 	words := fmt.Sprintf("no client of PostgreSQL was found in %s", countOf(c.code.Files(), "file"))
+	for file, err := range c.code.Unread() {
+		if c.code.Module(file).Text() == "" && !errors.Is(err, fs.ErrNotExist) {
+			words += fmt.Sprintf("; %s can't be read: %s", file, whyUnread(err))
+			break // one is enough to go on with
+		}
+	}
 	if found := c.packages.depending(jscode.UnreadPackages()); len(found) > 0 {
 		words += "; " + strings.Join(found, ", ") + " is not read by this checklist"
 	}

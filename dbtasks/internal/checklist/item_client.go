@@ -1,7 +1,9 @@
 package checklist
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -63,7 +65,10 @@ func (c *check) oneModule(i *Item) {
 // is never greener than what was read.
 func (c *check) unread(i *Item) {
 	for file, err := range c.code.Unread() {
-		if mentionsClient(c.code.Module(file).Text()) {
+		switch text := c.code.Module(file).Text(); {
+		case text == "" && !errors.Is(err, fs.ErrNotExist):
+			i.unsure(file, 0, "this file can't be read: "+whyUnread(err), "A client could be made in it.")
+		case mentionsClient(text):
 			i.unsure(file, 1, "this file can't be parsed: "+err.Error(), "A client could be made in it.")
 		}
 	}
@@ -82,6 +87,14 @@ func (c *check) unread(i *Item) {
 		i.unsure(file, 0, name+" makes connections of its own, and is not read by this checklist", "Whether it is kept, and how many connections it opens, is not known.")
 	}
 	slices.SortStableFunc(i.Findings, func(a, b Finding) int { return strings.Compare(a.File, b.File) })
+}
+
+// whyUnread is the reason alone, without the path, which stands before it.
+func whyUnread(err error) string {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err.Error()
 }
 
 // mentionsClient is a quick look at a text that can't be parsed.

@@ -25,6 +25,10 @@ type fault struct {
 	as     who           // that the tool runs as
 }
 
+// mostMemory is what a run may have resident at a time, in bytes, whatever the
+// server sends and whatever lies in the project.
+const mostMemory = 256 << 20
+
 // groups are the tables of the files of this package.
 var groups = []struct {
 	name   string
@@ -44,6 +48,9 @@ var groups = []struct {
 	{"space", spaceFaults},
 	{"several", severalFaults},
 	{"superuser", superuserFaults},
+	{"setting", settingFaults},
+	{"neighbour", neighbourFaults},
+	{"escape", escapeFaults},
 }
 
 // TestFaults runs every row with a project, an environment and bystanders of

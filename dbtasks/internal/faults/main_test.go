@@ -14,12 +14,14 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/clitest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 )
 
 // atOnce is how many rows run side by side: most of them wait.
 const atOnce = 8
 
 func TestMain(m *testing.M) {
+	reexec.Run() // before our flags: a stand-in has arguments of its own
 	flag.Parse()
 	if n, err := strconv.Atoi(flag.Lookup("test.parallel").Value.String()); err == nil && n < atOnce {
 		_ = flag.Set("test.parallel", strconv.Itoa(atOnce))

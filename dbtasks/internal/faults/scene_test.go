@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -254,6 +256,13 @@ func (s *scene) run(args ...string) outcome {
 	o := s.outcome(cmd.Run(), stdout, stderr)
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		o.memory = usage.Maxrss << 10
+	}
+	if slices.Contains(args, "-json") {
+		for line := range strings.Lines(o.stdout) {
+			if !json.Valid([]byte(line)) {
+				s.Errorf("no JSON: %.200q", line)
+			}
+		}
 	}
 	if at := strings.IndexFunc(o.stdout+o.stderr, unprintable); at >= 0 {
 		s.Errorf("a terminal would obey this: %.100q", (o.stdout + o.stderr)[at:])

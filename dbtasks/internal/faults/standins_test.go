@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgproto3"
+
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 )
 
@@ -157,6 +159,52 @@ func (s *scene) sweep(mark string) {
 	for _, pid := range markedWith(mark) {
 		if n, err := strconv.Atoi(pid); err == nil {
 			_ = syscall.Kill(n, syscall.SIGKILL)
+		}
+	}
+}
+
+// tooMany is PostgreSQL's refusal of a login for which no slot is left.
+var tooMany, _ = (&pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "53300", Message: "sorry, too many clients already", Routine: "InitProcess"}).Encode(nil)
+
+// serveOn answers each login at an address, after a refusal of TLS, with what
+// answer says; it ends after a minute, since nobody waits for it.
+func serveOn(address string, answer func(net.Conn)) int {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	time.AfterFunc(time.Minute, func() { _ = l.Close() })
+	fmt.Println("listening")
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return 0
+		}
+		go func() {
+			defer c.Close()
+			if startup(c) == nil {
+				answer(c)
+			}
+		}()
+	}
+}
+
+// startup reads a client's first message and refuses TLS before.
+func startup(c net.Conn) error {
+	backend := pgproto3.NewBackend(c, c)
+	for {
+		msg, err := backend.ReceiveStartupMessage()
+		if err != nil {
+			return err
+		}
+		switch msg.(type) {
+		case *pgproto3.SSLRequest, *pgproto3.GSSEncRequest:
+			if _, err := c.Write([]byte("N")); err != nil {
+				return err
+			}
+		default:
+			return nil
 		}
 	}
 }

@@ -105,25 +105,17 @@ func (s *scene) home(name, text string) {
 // and writes down what it gets.
 func asksForPassword(heard string) func(net.Conn) {
 	return func(c net.Conn) {
-		buf := make([]byte, 4096)
-		for {
-			n, err := c.Read(buf)
-			if err != nil {
-				return
-			}
-			if n == 8 { // wants TLS
-				_, _ = io.WriteString(c, "N")
-				continue
-			}
-			break
+		defer c.Close()
+		if startup(c) != nil {
+			return
 		}
+		buf := make([]byte, 4096)
 		_, _ = io.WriteString(c, "R\x00\x00\x00\x08\x00\x00\x00\x03")
 		if n, err := c.Read(buf); err == nil && n > len("p\x00\x00\x00\x05\x00") {
 			_ = os.WriteFile(heard, buf[:n], 0o600)
 		}
 		refusal, _ := (&pgproto3.ErrorResponse{Severity: "FATAL", Code: "28P01", Message: "no", Routine: "auth_failed"}).Encode(nil)
 		_, _ = c.Write(refusal)
-		_ = c.Close()
 	}
 }
 

@@ -111,7 +111,8 @@ func (p *Code) Modules() []*Module {
 	return list
 }
 
-// Unread are modules that could not be parsed, with the reason.
+// Unread are modules that could not be read, and have no text then, or could
+// not be parsed, with the reason.
 func (p *Code) Unread() map[string]error {
 	list := map[string]error{}
 	for _, m := range p.modules {

@@ -53,7 +53,14 @@ func (p *Code) load(files []string) {
 	read := 0
 	onEveryCore(p.ctx, list, func(m *Module) {
 		text, err := plainfile.Read(filepath.Join(p.Root, filepath.FromSlash(m.path)), 8*maxFile)
-		if err != nil || isGenerated(string(text)) {
+		if err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			m.failed = err
+			p.modules[m.path] = m
+			return
+		}
+		if isGenerated(string(text)) {
 			return
 		}
 		if len(text) > maxFile {

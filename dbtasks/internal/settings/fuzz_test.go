@@ -68,7 +68,7 @@ func FuzzURL(f *testing.F) {
 		}
 		for name := range cfg.RuntimeParams {
 			ours := []string{"application_name", "client_encoding", "search_path", "options", "DateStyle", "TimeZone", "IntervalStyle",
-				"standard_conforming_strings", "client_min_messages", "statement_timeout", "lock_timeout",
+				"standard_conforming_strings", "role", "client_min_messages", "statement_timeout", "lock_timeout",
 				"default_transaction_read_only", "default_transaction_isolation", "default_transaction_deferrable"}
 			if !slices.Contains(ours, name) || name == "search_path" && cfg.RuntimeParams[name] != "pg_catalog" {
 				t.Fatalf("%q sends %s to the server", raw, name)

@@ -59,6 +59,7 @@ var ownOnly = map[string]string{
 	"default_transaction_deferrable": "off",
 	"statement_timeout":              "20s",
 	"lock_timeout":                   "0",
+	"role":                           "none", // that which logged in: another may see and end less
 }
 
 // ownParameters are the startup parameters of the tool's own sessions.
