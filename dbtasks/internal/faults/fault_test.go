@@ -27,7 +27,7 @@ type fault struct {
 
 // mostMemory is what a run may have resident at a time, in bytes, whatever the
 // server sends and whatever lies in the project.
-const mostMemory = 256 << 20
+const mostMemory = 64 << 20
 
 // groups are the tables of the files of this package.
 var groups = []struct {
@@ -41,6 +41,7 @@ var groups = []struct {
 	{"network", networkFaults},
 	{"process", processFaults},
 	{"signal", signalFaults},
+	{"killed", killedFaults},
 	{"verify", verifyFaults},
 	{"init", initFaults},
 	{"files", fileFaults},
@@ -49,6 +50,8 @@ var groups = []struct {
 	{"several", severalFaults},
 	{"superuser", superuserFaults},
 	{"setting", settingFaults},
+	{"madness", madnessFaults},
+	{"spared", sparedFaults},
 	{"neighbour", neighbourFaults},
 	{"escape", escapeFaults},
 }

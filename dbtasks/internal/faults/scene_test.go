@@ -3,26 +3,19 @@
 package faults
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
-	"unicode"
 
 	"github.com/jackc/pgx/v5"
 
@@ -203,90 +196,6 @@ func (s *scene) environ() []string {
 	}
 	return list
 }
-
-// outcome of one run of the tool.
-type outcome struct {
-	code           int
-	stdout, stderr string
-	memory         int64 // most resident bytes at a time; 0: not measured
-}
-
-func (o outcome) String() string {
-	return fmt.Sprintf("exit %d\nstdout: %s\nstderr: %s", o.code, o.stdout, o.stderr)
-}
-
-// said is the line with the promised words; else what the tool called its
-// error, else its first line.
-func (o outcome) said(words string) string {
-	lines := strings.Split(o.stderr+o.stdout, "\n")
-	for _, want := range []string{words, "Error: ", ""} {
-		for _, l := range lines {
-			if l = strings.TrimSpace(l); l != "" && want != "" && strings.Contains(l, want) {
-				return shortened(strings.TrimPrefix(l, "Error: "))
-			}
-		}
-	}
-	return shortened(strings.TrimSpace(lines[0]))
-}
-
-func shortened(text string) string {
-	if r := []rune(text); len(r) > 140 {
-		return string(r[:139]) + "…"
-	}
-	return text
-}
-
-// command is the tool in the project, its output kept.
-func (s *scene) command(args ...string) (*exec.Cmd, *bytes.Buffer, *bytes.Buffer) {
-	runbook, _ := programs(s.T)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	s.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, runbook, args...)
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = s.project, s.environ(), s.account.attributes()
-	cmd.WaitDelay = time.Second
-	stdout, stderr := &bytes.Buffer{}, &bytes.Buffer{}
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	return cmd, stdout, stderr
-}
-
-// run runs the tool to its end; what it printed is searched for secrets, and
-// for what a terminal would obey.
-func (s *scene) run(args ...string) outcome {
-	cmd, stdout, stderr := s.command(args...)
-	o := s.outcome(cmd.Run(), stdout, stderr)
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		o.memory = usage.Maxrss << 10
-	}
-	if slices.Contains(args, "-json") {
-		for line := range strings.Lines(o.stdout) {
-			if !json.Valid([]byte(line)) {
-				s.Errorf("no JSON: %.200q", line)
-			}
-		}
-	}
-	if at := strings.IndexFunc(o.stdout+o.stderr, unprintable); at >= 0 {
-		s.Errorf("a terminal would obey this: %.100q", (o.stdout + o.stderr)[at:])
-	}
-	return o
-}
-
-func (s *scene) outcome(err error, stdout, stderr *bytes.Buffer) outcome {
-	o := outcome{stdout: stdout.String(), stderr: stderr.String()}
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit):
-		o.code = exit.ExitCode()
-	case err != nil:
-		s.Errorf("run the tool: %v", err)
-	}
-	if where, found := secrets.in(o.stdout + o.stderr); found {
-		s.Errorf("a password is shown: …%s…", where)
-	}
-	return o
-}
-
-// unprintable are the characters that a terminal obeys or does not show.
-func unprintable(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 
 var nextPorts atomic.Int64
 
