@@ -5,35 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
-
-func TestAStrayValueIsRefusedBeforeAnythingRuns(t *testing.T) {
-	t.Parallel()
-	flags := []string{"force", "dry"}
-	for line, refused := range map[string]bool{
-		"db:cleanup":                       false,
-		"db:cleanup -force":                false,
-		"db:cleanup -force=true":           false,
-		"db:cleanup -force db:test":        false,
-		"db:test db:cleanup -dry":          false,
-		"db:cleanup -force false":          true,
-		"db:cleanup force":                 true,
-		"DB:Cleanup Force":                 true,
-		"pg:db:cleanup -dry no":            true,
-		"db:test -json db:cleanup -dry on": true,
-		"db:test force":                    false, // another target's word: Mage says so itself
-	} {
-		err := strayValue(strings.Fields(line), "db:cleanup", flags)
-		if refused != (err != nil) {
-			t.Errorf("%s: refused %v, want %v", line, err != nil, refused)
-		}
-		if f := runbook.AsFailure(err); err != nil && f.Exit != runbook.ExitSettings {
-			t.Errorf("%s: exit %d", line, f.Exit)
-		}
-	}
-}
 
 func TestTheLastTargetOfACallClosesThePool(t *testing.T) {
 	t.Parallel()

@@ -37,7 +37,7 @@ func (Db) Cleanup(
 	remote *string, // the database's name: allow a server that is not this machine's, and end only this role's sessions
 	json *bool, // one JSON object on standard output
 ) error {
-	return target{name: "db:cleanup", json: isSet(json), flags: []string{"force", "idle", "dry", "remote", "json"}}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "db:cleanup", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		o := runbook.CleanupOptions{Force: isSet(force), Idle: or(idle, 0), Dry: isSet(dry), Remote: or(remote, "")}
 		if force == nil && npmForce(os.Environ(), os.Getppid()) {
 			o.Force = true

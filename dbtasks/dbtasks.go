@@ -34,8 +34,13 @@ type Dev mg.Namespace
 
 // A binary with these targets plays the hidden roles of its own helpers (the
 // dev server's supervisor, the watchdog of a disposable server) when it starts
-// itself for them.
-func init() { reexec.Run() }
+// itself for them. Where it is Mage's, its command line is gone over first.
+func init() {
+	reexec.Run()
+	if self, err := os.Executable(); err == nil && fromMage(self) {
+		readCommandLine(self)
+	}
+}
 
 var (
 	sharedMu sync.Mutex

@@ -21,7 +21,7 @@ func (Dev) Start(
 	guard *int, // sessions of this database at which to warn once (default DBTASKS_WARN, else 10; 0: never)
 	replace *bool, // stop this project's own stale server first
 ) error {
-	return target{name: "dev:start", flags: []string{"replace"}}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "dev:start"}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		report, err := runbook.Start(ctx, d, runbook.StartOptions{Port: or(port, 0), Command: or(command, ""), Guard: or(guard, d.Config.Warn), Replace: isSet(replace),
 			Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
 		return result{report: report, text: func(p *screen.Printer) { p.Start(report) }, exit: exitOfRun(report), why: fmt.Sprintf("the dev server ended with exit code %d", report.ExitCode)}, err
@@ -39,7 +39,7 @@ func (Dev) Stop(
 	grace *time.Duration, // between TERM and KILL (default 5s)
 	json *bool, // one JSON object on standard output
 ) error {
-	return target{name: "dev:stop", json: isSet(json), flags: []string{"all", "dry", "grace", "json"}}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "dev:stop", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		report, err := runbook.Stop(ctx, d, runbook.StopOptions{All: isSet(all), Dry: isSet(dry), Grace: or(grace, 5*time.Second)})
 		return result{report: report, text: func(p *screen.Printer) { p.Stop(report) }, exit: exitOf(report.OK)}, err
 	})
@@ -66,7 +66,7 @@ func (Dev) Recover(
 	dry *bool, // print the plan; touch nothing
 	remote *string, // the database's name: allow a server that is not this machine's; it is never restarted
 ) error {
-	return target{name: "dev:recover", flags: []string{"start", "dry"}}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "dev:recover"}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		p := screen.New(os.Stdout)
 		report, err := runbook.Recover(ctx, d, runbook.RecoverOptions{Restart: runbook.RestartPolicy(or(restart, "auto")), Start: or(start, true), Dry: isSet(dry),
 			Remote: or(remote, ""), Guard: d.Config.Warn, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Answers: p.Answers}, p.Plan, p.Step)

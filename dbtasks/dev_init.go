@@ -18,7 +18,7 @@ func (Dev) Init(
 	ctx context.Context,
 	dry *bool, // print the plan; write nothing
 ) error {
-	return target{name: "dev:init", flags: []string{"dry"}}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "dev:init"}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		executable, err := os.Executable()
 		if err != nil {
 			executable = "" // then the source is told from elsewhere

@@ -21,7 +21,7 @@ func (Dev) Verify(
 	json *bool, // one JSON object on standard output
 	svg *string, // write the counts as a picture into this file
 ) error {
-	return target{name: "dev:verify", json: isSet(json), flags: []string{"json"}}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "dev:verify", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		file, err := svgFile(d, or(svg, ""))
 		if err != nil {
 			return result{}, err

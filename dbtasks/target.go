@@ -25,9 +25,8 @@ type target struct {
 	tests      bool // the settings are those of test mode
 	name       string
 	json       bool
-	flags      []string // whose stray values are refused
-	noSettings bool     // runs without the project's settings, or with wrong ones: then with the environment's alone
-	anyway     bool     // runs with missing or wrong settings too: see settingsErr
+	noSettings bool // runs without the project's settings, or with wrong ones: then with the environment's alone
+	anyway     bool // runs with missing or wrong settings too: see settingsErr
 }
 
 // result is what a target's engine call came to.
@@ -51,7 +50,7 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 				Next:    "look at what is there: " + program() + " db:who"})
 		}
 	}()
-	if err := strayValue(os.Args[1:], t.name, t.flags); err != nil {
+	if err := lateLook(t.name); err != nil {
 		return t.fail(err)
 	}
 	// Mage cancels ctx on SIGINT alone; to TERM and HUP a target would die
@@ -150,34 +149,6 @@ func lastTarget(args []string, name string) bool {
 		}
 	}
 	return true
-}
-
-// strayValue refuses what Mage would take for something else: "-force false"
-// runs with force on and fails afterwards, "db:cleanup force" runs the bare
-// target and fails afterwards.
-func strayValue(args []string, name string, flags []string) error {
-	stray := map[string]bool{"true": true, "false": true, "0": true, "1": true, "yes": true, "no": true, "on": true, "off": true}
-	for _, f := range flags {
-		stray[f] = true
-	}
-	for i, arg := range args {
-		word := strings.ToLower(arg)
-		if word != name && !strings.HasSuffix(word, ":"+name) {
-			continue
-		}
-		for _, next := range args[i+1:] {
-			if strings.HasPrefix(next, "-") {
-				continue
-			}
-			if stray[strings.ToLower(next)] {
-				return &runbook.Failure{Exit: runbook.ExitSettings, Code: "usage",
-					Message: fmt.Sprintf("%q after %s is neither a target nor a flag: flags are written -name or -name=value; nothing was touched.", next, name),
-					Next:    fmt.Sprintf("mage -h %s", name)}
-			}
-			break
-		}
-	}
-	return nil
 }
 
 func say(d *runbook.Deps, line string) {

@@ -37,7 +37,7 @@ var neighbourFaults = append(asBoth(
 	}, args: "dev:recover -start=false -restart=always", exit: 3, says: "chown", after: obeyedNobody},
 	fault{name: "a .env that the group may write", inject: func(s *scene) { dotenv("DATABASE_URL='URL'\n")(s); s.groupOf(".env"); s.chmod(".env", 0o660) }, args: "db:cleanup", exit: 3, says: "chmod g-w"},
 	fault{name: "a folder that the group may write", inject: func(s *scene) { s.groupOf("."); s.chmod(".", 0o775) }, args: "dev:start", exit: 3, says: "chmod g-w"},
-	fault{name: "a folder that everybody may write, sticky", inject: func(s *scene) { s.chmod(".", 0o777|os.ModeSticky) }, args: "dev:start", exit: 3, says: "chmod o-w"},
+	fault{name: "a folder that everybody may write, sticky", inject: func(s *scene) { s.chmod(".", 0o777|os.ModeSticky) }, args: "dev:start", exit: 3, says: "cd to a folder of your own"},
 	fault{name: "a neighbour's postgres in a folder that root owns", inject: fakePostmaster, args: "dev:recover -start=false", exit: 1, says: "PostgreSQL can't be restarted from here", after: obeyedNobody},
 	fault{name: "a neighbour's postgres in a folder that root owns: a restart by all means", inject: fakePostmaster, args: "dev:recover -start=false -restart=always", exit: 1, says: "PostgreSQL can't be restarted from here", after: obeyedNobody},
 	fault{name: "a neighbour's postgres in a folder that root owns: cleanup", inject: fakePostmaster, args: "db:cleanup -force", exit: 1, says: "the reserved ones too", after: obeyedNobody},

@@ -26,6 +26,8 @@ func trust(path string) error {
 		return &TrustError{path, "belongs to " + userName(int(stat.Uid)), fmt.Sprintf("chown %s %s", me(), quoted(path))}
 	}
 	switch mode := info.Mode().Perm(); {
+	case info.IsDir() && info.Mode()&os.ModeSticky != 0 && mode&0o002 != 0:
+		return &TrustError{path, "is a folder for everybody's files", "cd to a folder of your own, where your project is"}
 	case mode&0o002 != 0:
 		return &TrustError{path, "can be written by everybody", "chmod o-w " + quoted(path)}
 	case mode&0o020 != 0 && !ownGroup(int(stat.Gid), int(stat.Uid)):

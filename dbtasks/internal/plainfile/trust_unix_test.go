@@ -21,7 +21,7 @@ func TestAFileThatOthersCanWriteIsNotTrusted(t *testing.T) {
 		{"a secret", 0o700, 0o600, "", ""},
 		{"a file that everybody may write", 0o755, 0o666, "by everybody", "chmod o-w "},
 		{"a folder that everybody may write", 0o777, 0o644, "by everybody", "chmod o-w "},
-		{"a folder as /tmp", 0o777 | os.ModeSticky, 0o644, "by everybody", "chmod o-w "},
+		{"a folder as /tmp", 0o777 | os.ModeSticky, 0o644, "everybody's files", "cd to "},
 	} {
 		dir := filepath.Join(t.TempDir(), "it's here")
 		file := filepath.Join(dir, ".env")
@@ -44,7 +44,7 @@ func TestAFileThatOthersCanWriteIsNotTrusted(t *testing.T) {
 			continue
 		}
 		var trust *TrustError
-		if !errors.As(err, &trust) || !strings.Contains(trust.Problem, c.problem) || !strings.HasPrefix(trust.Fix, c.fix) || !strings.Contains(trust.Fix, `"it's here`) && !strings.Contains(trust.Fix, "it") {
+		if !errors.As(err, &trust) || !strings.Contains(trust.Problem, c.problem) || !strings.HasPrefix(trust.Fix, c.fix) || strings.HasPrefix(c.fix, "chmod") && !strings.Contains(trust.Fix, `"it's here`) && !strings.Contains(trust.Fix, "it") {
 			t.Errorf("%s: %v", c.what, err)
 		}
 	}
