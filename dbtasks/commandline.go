@@ -23,7 +23,7 @@ import (
 // imports this package has a command line of its own.
 func fromMage(executable string) bool {
 	name := strings.TrimSuffix(filepath.Base(executable), ".exe")
-	return name == "dbtasks" || len(name) == 40 && strings.Trim(name, "0123456789abcdef") == ""
+	return named(name) || len(name) == 40 && strings.Trim(name, "0123456789abcdef") == ""
 }
 
 // readCommandLine gives Mage's own reading, which follows, a command line that

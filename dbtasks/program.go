@@ -17,7 +17,7 @@ func program() string {
 		return wrapper
 	}
 	self := os.Args[0]
-	if name := strings.TrimSuffix(filepath.Base(self), ".exe"); name == "dbtasks" {
+	if name := strings.TrimSuffix(filepath.Base(self), ".exe"); named(name) {
 		return plain.Word(self)
 	}
 	if exe, err := os.Readlink(filepath.Join("/proc", itoa(os.Getppid()), "exe")); err == nil && strings.Contains(exe, "go-build") {
@@ -25,3 +25,7 @@ func program() string {
 	}
 	return "mage"
 }
+
+// named tells the name of a compiled runbook: dbtasks, or a released file's,
+// dbtasks-0.2.0-linux-amd64.
+func named(program string) bool { return program == "dbtasks" || strings.HasPrefix(program, "dbtasks-") }

@@ -135,6 +135,12 @@ func Build(ctx context.Context) error {
 	return compile(ctx, ".", out)
 }
 
+// Release makes in dist/ what people install: programs of every platform, npm
+// packages, a Debian package, checksums. It publishes nothing.
+func Release(ctx context.Context) error {
+	return run(ctx, nil, "go", "run", "./dbtasks/internal/release/make")
+}
+
 // compile builds the runbook of a folder. Without cgo it starts faster and runs
 // on every libc, and the C compiler is no part of the result.
 func compile(ctx context.Context, dir, out string, env ...string) error {
