@@ -62,17 +62,17 @@ func Lint(ctx context.Context) error {
 }
 
 // Bench measures the runbook against what people would use instead and writes
-// the README's table and charts; -only=cleanup runs one job and writes nothing.
+// the table and charts of dbtasks/docs/speed.md; -only=cleanup runs one job and writes nothing.
 func Bench(ctx context.Context, only *string) error {
 	args := []string{"test", "./dbtasks/internal/bench", "-run=^$", "-benchtime=1x", "-timeout=1h"}
 	if only != nil {
 		return run(ctx, nil, "go", append(args, "-bench=^Benchmark$/^"+*only)...)
 	}
-	readme, err := filepath.Abs("README.md")
+	page, err := filepath.Abs(filepath.Join("dbtasks", "docs", "speed.md"))
 	if err != nil {
 		return err
 	}
-	return run(ctx, []string{"DBTASKS_BENCH_WRITE=" + readme}, "go", append(args, "-bench=.")...)
+	return run(ctx, []string{"DBTASKS_BENCH_WRITE=" + page}, "go", append(args, "-bench=.")...)
 }
 
 // sqlTests are the tests of package runbook that are about the server and not

@@ -193,29 +193,29 @@ func TestTheMonitorShowsThePoolersClientsEveryTime(t *testing.T) {
 	}
 }
 
-// readmeConfig is the pgbouncer.ini of the README.
-func readmeConfig(t *testing.T) string {
+// documentedConfig is the pgbouncer.ini of docs/limits.md.
+func documentedConfig(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../docs/limits.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, ok := strings.Cut(string(text), "```ini\n")
 	config, _, ok2 := strings.Cut(rest, "```")
 	if !ok || !ok2 || !strings.Contains(config, "[pgbouncer]") {
-		t.Fatal("the README has no pgbouncer.ini")
+		t.Fatal("docs/limits.md has no pgbouncer.ini")
 	}
 	return config
 }
 
-// The README's way out for those who have outgrown direct connections, as it
+// The documented way out for those who have outgrown direct connections, as it
 // stands there.
-func TestAThousandClientsShareTwentySlotsWithTheREADMEsConfiguration(t *testing.T) {
+func TestAThousandClientsShareTwentySlotsWithTheDocumentedConfiguration(t *testing.T) {
 	t.Parallel()
 	const clients = 1000
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
-	b := pgtest.StartBouncer(t, pgtest.BouncerOptions{Config: readmeConfig(t)}, db)
+	b := pgtest.StartBouncer(t, pgtest.BouncerOptions{Config: documentedConfig(t)}, db)
 	limited, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	began := time.Now()

@@ -2,7 +2,7 @@
 
 // Package bench measures the runbook against what people would use instead: the
 // same job done in two ways, in turn, on a disposable server. "go tool mage
-// bench" runs all of it and writes the README's table and the charts beside
+// bench" runs all of it and writes the table of dbtasks/docs/speed.md and the charts beside
 // this file; -only=cleanup runs one job and writes nothing.
 package bench
 

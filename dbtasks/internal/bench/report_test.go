@@ -28,7 +28,7 @@ const (
 	tableEnd   = "<!-- /bench -->\n"
 )
 
-// write puts the figures of this run into the README and draws the charts.
+// write puts the figures of this run into dbtasks/docs/speed.md and draws the charts.
 func write(b *testing.B) {
 	b.Helper()
 	readme := os.Getenv(writeVariable)

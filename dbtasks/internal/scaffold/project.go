@@ -109,7 +109,7 @@ func Read(ctx context.Context, root string) (Project, error) {
 		p.Kind = Vite
 	default:
 		return p, &ProjectError{ErrKind, "package.json names none of @sveltejs/kit, next and vite: dev:init knows SvelteKit, Next.js and Vite projects; nothing was touched.",
-			"write the client module by hand: README, section dev:init"}
+			"write the client module by hand: dbtasks/docs/targets.md, dev:init"}
 	}
 	if err := p.readDriver(); err != nil {
 		return p, err
@@ -133,7 +133,7 @@ func (p *Project) readDriver() error {
 		return nil
 	}
 	return &ProjectError{ErrDriver, "package.json names neither @prisma/client nor pg: dev:init knows Prisma and node-postgres; nothing was touched.",
-		p.Add("pg") + ", or Prisma: README, section dev:init"}
+		p.Add("pg") + ", or Prisma: dbtasks/docs/targets.md, dev:init"}
 }
 
 // prismaMajor is that of the installed client, of the lock file, else of
