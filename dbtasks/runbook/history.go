@@ -71,8 +71,7 @@ func (h *History) last(window time.Duration) History {
 	c := *h
 	from := 0
 	if n := len(h.Points); window > 0 && n > 0 {
-		oldest := h.Points[n-1].Time.Add(-window)
-		from, _ = slices.BinarySearchFunc(h.Points, oldest, func(p Point, t time.Time) int { return p.Time.Compare(t) })
+		from = h.pointAt(h.Points[n-1].Time.Add(-window))
 	}
 	c.Points, c.Events = slices.Clone(h.Points[from:]), slices.Clone(h.Events)
 	return c
@@ -133,10 +132,7 @@ func (h *History) Trend() (perMinute float64, fullIn time.Duration, known bool) 
 		return 0, 0, false
 	}
 	last := h.Points[len(h.Points)-1]
-	from := last.Time.Add(-trendWindow)
-	if h.trendFrom.After(from) {
-		from = h.trendFrom
-	}
+	from := h.trendSince(last.Time.Add(-trendWindow))
 	var n, sumX, sumY, sumXX, sumXY float64
 	first := last.Time
 	for i := len(h.Points) - 1; i >= 0 && !h.Points[i].Time.Before(from); i-- {
@@ -157,6 +153,50 @@ func (h *History) Trend() (perMinute float64, fullIn time.Duration, known bool) 
 		fullIn = time.Duration(float64(left) / perMinute * float64(time.Minute))
 	}
 	return perMinute, fullIn, true
+}
+
+// trendSince is the time from which the samples tell where it goes now, not
+// before from: the last event, the last time that many were ended, or the end of
+// a growth that is over.
+func (h *History) trendSince(from time.Time) time.Time {
+	if h.trendFrom.After(from) {
+		from = h.trendFrom
+	}
+	points := slices.DeleteFunc(slices.Clone(h.Points[h.pointAt(from):]), func(p Point) bool { return p.Lost })
+	var rose, since time.Time
+	longest := leastPause
+	for i := 1; i < len(points); i++ {
+		before, p := points[i-1], points[i]
+		switch {
+		case fell(before.Used(), p.Used()):
+			rose, since, longest = time.Time{}, p.Time, leastPause
+		case p.Used() > before.Used():
+			if !rose.IsZero() {
+				longest = max(longest, 2*p.Time.Sub(rose))
+			}
+			rose = p.Time
+		}
+	}
+	if since.After(from) {
+		from = since
+	}
+	if n := len(points); n > 0 && rose.After(from) && points[n-1].Time.Sub(rose) > longest {
+		from = rose
+	}
+	return from
+}
+
+// leastPause is how long nothing has to be added until a growth is over; one
+// that goes by steps has twice the longest time between two of them.
+const leastPause = 10 * time.Second
+
+// fell tells whether so many sessions are gone at once that they were ended.
+func fell(before, after int) bool { return before-after >= max(3, before/5) }
+
+// pointAt is the first point that is not before a time.
+func (h *History) pointAt(t time.Time) int {
+	i, _ := slices.BinarySearchFunc(h.Points, t, func(p Point, t time.Time) int { return p.Time.Compare(t) })
+	return i
 }
 
 // leastGrowth is the change of slots a minute below which nothing is said to

@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -38,6 +39,36 @@ func TestTheTrendTellsWhenTheServerIsFullAndNothingItDoesNotKnow(t *testing.T) {
 	} {
 		perMinute, fullIn, known := seen(0, c.used...).Trend()
 		if known != c.known || perMinute < c.perMinute-1 || perMinute > c.perMinute+1 || (fullIn-c.fullIn).Abs() > c.within {
+			t.Errorf("%s: %.1f a minute, full in %s, known %v", what, perMinute, fullIn, known)
+		}
+	}
+}
+
+// repeat is each of used so many times.
+func repeat(times int, used ...int) (list []int) {
+	for _, n := range used {
+		list = append(list, slices.Repeat([]int{n}, times)...)
+	}
+	return list
+}
+
+func TestAGrowthThatIsOverIsNoneAndOneBySteps(t *testing.T) {
+	t.Parallel()
+	burst := repeat(1, 10, 20, 30, 40, 50, 60)
+	for what, c := range map[string]struct {
+		used  []int
+		grows bool
+	}{
+		"a burst, a moment ago":                 {append(slices.Clone(burst), repeat(5, 60)...), true},
+		"a burst, 15 s ago":                     {append(slices.Clone(burst), repeat(15, 60)...), false},
+		"a step every 12 s, the last 6 s ago":   {append(repeat(12, 10, 18, 26), repeat(6, 34)...), true},
+		"a step every 12 s, the last 20 s ago":  {append(repeat(12, 10, 18, 26), repeat(20, 34)...), true},
+		"a step every 12 s, the last 30 s ago":  {append(repeat(12, 10, 18, 26), repeat(30, 34)...), false},
+		"ended by somebody else":                {append(slices.Clone(burst), repeat(5, 11)...), false},
+		"ended by somebody else, and it begins": {append(slices.Clone(burst), 11, 12, 13, 14, 15, 16), true},
+	} {
+		perMinute, fullIn, known := seen(0, c.used...).Trend()
+		if !known || (perMinute >= leastGrowth) != c.grows || (fullIn > 0) != c.grows {
 			t.Errorf("%s: %.1f a minute, full in %s, known %v", what, perMinute, fullIn, known)
 		}
 	}

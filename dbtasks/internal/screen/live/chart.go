@@ -8,9 +8,26 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
-// chartWindow is the time that the history shows, unless the interval is so
-// long that a column a look covers more.
+// chartWindow is the time that the history shows at most, unless the interval is
+// so long that a column a look covers more. It begins with the first of
+// chartSteps and goes on to the next when more has been seen: a step, so that
+// the picture stands still in between.
 const chartWindow = 5 * time.Minute
+
+var chartSteps = []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, chartWindow}
+
+func windowFor(points []runbook.Point, now time.Time) time.Duration {
+	if len(points) == 0 {
+		return chartSteps[0]
+	}
+	seen := now.Sub(points[0].Time)
+	for _, step := range chartSteps {
+		if seen <= step {
+			return step
+		}
+	}
+	return chartWindow
+}
 
 // axisWidth is the columns of the numbers left of the chart.
 const axisWidth = 5
@@ -54,7 +71,7 @@ func (m *model) chart(width, height int, h runbook.History, now time.Time) []str
 	if cols < 10 || rows < 2 || h.Max == 0 {
 		return nil
 	}
-	each := max(m.every, chartWindow/time.Duration(cols))
+	each := max(m.every, windowFor(h.Points, now)/time.Duration(cols))
 	// Columns begin at whole multiples: the picture moves by columns and does not flicker.
 	now = now.Truncate(each).Add(each)
 	list := columns(h.Points, cols, each, now.Add(-1))

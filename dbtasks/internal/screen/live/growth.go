@@ -46,7 +46,11 @@ func (g *growth) add(l runbook.Look) {
 		}
 	}
 	for key, count := range counts {
-		list := append(g.counts[key], countAt{l.Time, count})
+		list := g.counts[key]
+		if n := len(list); n > 0 && list[n-1].count-count >= max(leastLeak, list[n-1].count/5) {
+			list = nil // so many were ended: what grew before is no growth any more
+		}
+		list = append(list, countAt{l.Time, count})
 		for len(list) > 1 && l.Time.Sub(list[0].at) > growthWindow {
 			list = list[1:]
 		}

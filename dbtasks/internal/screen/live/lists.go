@@ -20,9 +20,22 @@ type field struct {
 	right bool
 }
 
+// middle cuts a text in its middle: the program stands at its beginning, the
+// port at its end.
+func (m *model) middle(text string, width int) string {
+	const least = 12
+	long := ansi.StringWidth(text)
+	if long <= width || width < least {
+		return ansi.Truncate(text, max(0, width), "")
+	}
+	mark := m.style.glyph("…", "~")
+	tail := (width - 1) / 3
+	return ansi.Truncate(text, width-1-tail, "") + mark + ansi.TruncateLeft(text, long-tail, "")
+}
+
 // row lays out a cell for each column, further ones left out; what does not
 // fit is cut.
-func row(width int, fields []field, cells []string) string {
+func (m *model) row(width int, fields []field, cells []string) string {
 	rest := width
 	for _, f := range fields {
 		rest -= f.width + 1
@@ -33,7 +46,11 @@ func row(width int, fields []field, cells []string) string {
 		if w == 0 {
 			w = max(rest, 4)
 		}
-		text := ansi.Truncate(plain.Line(cells[i]), w, "")
+		text := plain.Line(cells[i])
+		if f.width == 0 {
+			text = m.middle(text, w)
+		}
+		text = ansi.Truncate(text, w, "")
 		pad := strings.Repeat(" ", max(0, w-lipgloss.Width(text)))
 		if f.right {
 			text = pad + text
@@ -56,10 +73,10 @@ func titles(fields []field) []string {
 // list shows the rows around the chosen one below a head.
 func (m *model) list(room int, fields []field, n, chosen int, cells func(i int) []string) []string {
 	m.table.height = max(1, room-1)
-	lines := []string{m.style.strong.Render("  " + row(m.width-2, fields, titles(fields)))}
+	lines := []string{m.style.strong.Render("  " + m.row(m.width-2, fields, titles(fields)))}
 	from, to := m.table.window(n, chosen)
 	for i := from; i < to; i++ {
-		text := row(m.width-2, fields, cells(i))
+		text := m.row(m.width-2, fields, cells(i))
 		if i == chosen {
 			lines = append(lines, m.style.chosen.Render(m.style.glyph("›", ">")+" "+text))
 		} else {

@@ -55,7 +55,8 @@ func (m *model) lines() []string {
 			" "+m.legend(used))
 	}
 	if m.height >= chartFrom {
-		lines = append(lines, m.chart(m.width, chartHeight(m.height), h, now)...)
+		rows, _ := m.rows()
+		lines = append(lines, m.chart(m.width, chartHeight(m.height, len(lines), rows), h, now)...)
 	}
 	room := m.height - len(lines) - 2 // status and keys
 	switch {
@@ -75,7 +76,16 @@ func (m *model) lines() []string {
 	return m.cut(append(lines, m.statusLine(), m.keyLine()))
 }
 
-func chartHeight(height int) int { return min(max(height/3, 6), 20) }
+// leastRows is how many lines a list has room for before the chart takes more
+// than its share: it does not jump when a source comes or goes.
+const leastRows = 8
+
+// chartHeight is a third of the screen, and up to three fifths of it where the
+// list needs less than what is left below so many lines.
+func chartHeight(height, above, rows int) int {
+	room := height - above - 2 - max(rows+1, leastRows)
+	return max(height/3, 6, min(room, height*3/5))
+}
 
 func (m *model) cut(lines []string) []string {
 	for i, l := range lines {
@@ -218,10 +228,10 @@ func (m *model) keyLine() string {
 
 var helpLines = []string{
 	"",
-	" up down j k   choose                  c   end idle sessions of this database",
-	" Enter, Esc    open a source, back     C   end ALL sessions of this database",
-	" Space         mark a session, or all  x   end the marked sessions",
-	"               of a source             Each shows its plan and asks: y, or nothing.",
-	" i idle only   / filter   s sort       + - longer or shorter interval   p pause",
-	" q quit        Ctrl+Z to the shell     any key closes this",
+	" up down j k   choose                   c   end idle sessions of this database",
+	" Enter, Esc    open a source, back      C   end ALL sessions of this database",
+	" Space         mark a session, or all   x   end the marked sessions",
+	"               of a source              Each shows its plan and asks: y or no.",
+	" i idle only   / filter   s sort        + - interval   p pause",
+	" q quit        Ctrl+Z to the shell      any key closes this",
 }
