@@ -44,7 +44,7 @@ func (Db) Cleanup(
 			say(d, "npm run … --force: counts as -force (npm keeps the flag to itself and sets npm_config_force)")
 		}
 		report, err := runbook.Cleanup(ctx, d, o)
-		return result{report: report, text: func(p *screen.Printer) { p.Cleanup(report) }, exit: exitOf(report.OK)}, err
+		return result{report: report, text: func(p *screen.Printer) { p.Cleanup(report) }, plan: report, exit: exitOf(report.OK)}, err
 	})
 }
 

@@ -41,7 +41,7 @@ func (Dev) Stop(
 ) error {
 	return target{name: "dev:stop", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
 		report, err := runbook.Stop(ctx, d, runbook.StopOptions{All: isSet(all), Dry: isSet(dry), Grace: or(grace, 5*time.Second)})
-		return result{report: report, text: func(p *screen.Printer) { p.Stop(report) }, exit: exitOf(report.OK)}, err
+		return result{report: report, text: func(p *screen.Printer) { p.Stop(report) }, plan: report, exit: exitOf(report.OK)}, err
 	})
 }
 

@@ -24,6 +24,6 @@ func (Dev) Init(
 			executable = "" // then the source is told from elsewhere
 		}
 		report, err := runbook.Init(ctx, d, runbook.InitOptions{Dry: isSet(dry), Source: os.Getenv("DBTASKS_SOURCE"), Executable: executable})
-		return result{report: report, text: func(p *screen.Printer) { p.Init(report) }, exit: exitOf(report.OK)}, err
+		return result{report: report, text: func(p *screen.Printer) { p.Init(report) }, plan: report, exit: exitOf(report.OK)}, err
 	})
 }

@@ -28,4 +28,6 @@ func program() string {
 
 // named tells the name of a compiled runbook: dbtasks, or a released file's,
 // dbtasks-0.2.0-linux-amd64.
-func named(program string) bool { return program == "dbtasks" || strings.HasPrefix(program, "dbtasks-") }
+func named(program string) bool {
+	return program == "dbtasks" || strings.HasPrefix(program, "dbtasks-")
+}

@@ -33,6 +33,7 @@ type target struct {
 type result struct {
 	report any // for -json; nil: was printed already
 	text   func(*screen.Printer)
+	plan   any // of what a refusal by DBTASKS_READONLY has not done; nil: its details have it
 	exit   int
 	why    string // of an exit that is not 0, for the error's line
 	// undelivered is why not all that was printed on the way arrived.
@@ -69,6 +70,13 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 	res, err := call(ctx, d)
 	if d.Pool != nil && (t.tests || err != nil || res.exit != 0 || lastTarget(os.Args[1:], t.name)) {
 		d.Pool.Close()
+	}
+	if runbook.IsReadOnly(err) && res.text != nil && res.plan != nil {
+		if t.json {
+			screen.New(os.Stdout).RefusedPlan(runbook.AsFailure(err), res.plan)
+			return mg.Fatal(runbook.ExitRefused, screen.FailureText(runbook.AsFailure(err)))
+		}
+		p.Whole(res.text)
 	}
 	if err != nil {
 		return t.fail(err)

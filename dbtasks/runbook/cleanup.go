@@ -72,6 +72,9 @@ func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, 
 		return CleanupReport{}, &Failure{Exit: ExitSettings, Code: "usage", Message: "-idle wants a duration that is not negative; nothing was touched.",
 			Next: deps.Command("db:cleanup -idle=5m")}
 	}
+	if deps.Config.ReadOnly && !o.Dry {
+		return cleanupReadOnly(ctx, deps, o, func(o CleanupOptions) (CleanupReport, error) { return Cleanup(ctx, deps, o) })
+	}
 	began := time.Now()
 	looked := machine.Begin(ctx)
 	a, err := open(ctx, deps, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry, looked: looked, force: o.Force, idle: o.Idle, spare: o.Spare})

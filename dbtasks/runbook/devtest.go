@@ -29,6 +29,13 @@ func DevTest(ctx context.Context, deps *Deps, stdin, stdout, stderr *os.File) (D
 		return r, err
 	}
 	r.Command = command.Line
+	if deps.Config.ReadOnly {
+		plan, err := planOfCleanup(ctx, deps, "dev:test")
+		if err != nil {
+			return r, err
+		}
+		return r, refusedReadOnly(deps, "dev:test", plan, "would run: "+command.Line)
+	}
 	r.Cleanup, err = Cleanup(ctx, deps, CleanupOptions{Spare: SpareProject, Caller: "dev:test"})
 	if f := AsFailure(err); f != nil && f.Exit != ExitRefused {
 		return r, err

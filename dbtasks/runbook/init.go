@@ -50,6 +50,10 @@ func Init(ctx context.Context, deps *Deps, o InitOptions) (InitReport, error) {
 		return r, initFailure(err)
 	}
 	r.Next = initNext(deps, r.Plan)
+	if deps.Config.ReadOnly && !o.Dry {
+		r.Dry, r.Next = true, nil
+		return r, refusedReadOnly(deps, "dev:init")
+	}
 	if o.Dry {
 		r.OK = true
 		if r.Plan.Writes() > 0 {

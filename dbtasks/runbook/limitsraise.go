@@ -103,6 +103,9 @@ func raise(ctx context.Context, deps *Deps, a *access, limits pgops.Limits, r *L
 	plan.inAuto = limits.MaxInAuto
 	r.Raise, r.OK = plan, false
 	plan.show(deps)
+	if deps.Config.ReadOnly {
+		return refusedReadOnly(deps, "db:limits -raise")
+	}
 	return applyRaise(ctx, deps, a, writer, r)
 }
 

@@ -94,12 +94,19 @@ func Recover(ctx context.Context, deps *Deps, o RecoverOptions, planned func(Rec
 	if err := deps.Connect(); err != nil {
 		return report, err
 	}
+	readOnly := deps.Config.ReadOnly && !o.Dry
+	if readOnly {
+		o.Dry = true
+	}
 	r := &recovery{deps: deps, o: o, report: &report, emit: emit, began: time.Now()}
 	defer r.close()
 	if err := r.plan(ctx); err != nil {
 		return report, err
 	}
 	planned(report)
+	if readOnly {
+		return report, refusedReadOnly(deps, "dev:recover")
+	}
 	if o.Dry {
 		report.OK = true
 		return report, nil

@@ -54,8 +54,16 @@ func Start(ctx context.Context, deps *Deps, o StartOptions) (StartReport, error)
 		return r, err
 	}
 	// A missing script or package.json is found before anything is touched.
-	if _, err := devCommand(deps, o, 1); err != nil {
+	command, err := devCommand(deps, o, 1)
+	if err != nil {
 		return r, err
+	}
+	if deps.Config.ReadOnly {
+		plan, err := planOfStart(ctx, deps, o, command.Line)
+		if err != nil {
+			return r, err
+		}
+		return r, refusedReadOnly(deps, "dev:start", plan...)
 	}
 	if err := clearStale(ctx, deps, o, &r); err != nil {
 		return r, err

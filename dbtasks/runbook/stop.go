@@ -65,6 +65,10 @@ func Stop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
 		r.OK = err == nil
 		return r, err
 	}
+	if deps.Config.ReadOnly {
+		r.Dry = true
+		return r, refusedReadOnly(deps, "dev:stop")
+	}
 	done := deps.waiting("waiting until they are gone")
 	outcomes, err := hostops.Stop(ctx, r.plan, hostops.StopOptions{Grace: o.Grace})
 	done()

@@ -69,6 +69,9 @@ func Verify(ctx context.Context, deps *Deps, o VerifyOptions) (VerifyReport, err
 	if o.Reloads < 2 || o.Max < 1 {
 		return r, &Failure{Exit: ExitSettings, Code: "usage", Message: "-reloads wants at least 2 and -max at least 1; nothing was touched.", Next: deps.Command("dev:verify -reloads=10 -max=10")}
 	}
+	if deps.Config.ReadOnly {
+		return r, refusedReadOnly(deps, "dev:verify", "would run the dev server, and put a line for a moment into each module that makes a database client")
+	}
 	v := &verification{deps: deps, o: o, report: &r}
 	closed := sync.OnceValue(v.close)
 	defer closed()

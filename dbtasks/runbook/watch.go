@@ -192,6 +192,9 @@ func (w *Watch) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport, e
 		r, err = Cleanup(ctx, w.deps, o)
 	} else {
 		o.Caller = "db:cleanup"
+		if w.deps.Config.ReadOnly && !o.Dry {
+			return CleanupReport{}, refusedReadOnly(w.deps, "the screen")
+		}
 		if r, err = cleanup(ctx, w.deps, w.held, o, machine.Begin(ctx)); w.held.conn.IsClosed() {
 			w.drop()
 		}

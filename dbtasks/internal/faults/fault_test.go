@@ -52,6 +52,7 @@ var groups = []struct {
 	{"setting", settingFaults},
 	{"madness", madnessFaults},
 	{"spared", sparedFaults},
+	{"readonly", readOnlyFaults},
 	{"neighbour", neighbourFaults},
 	{"escape", escapeFaults},
 }

@@ -103,6 +103,17 @@ func (p *Printer) Failure(f *runbook.Failure) {
 	}{false, f.Code, f.Message, f.Details, f.Next})
 }
 
+// RefusedPlan prints a refusal with the plan of what was not done.
+func (p *Printer) RefusedPlan(f *runbook.Failure, plan any) {
+	p.JSON(struct {
+		OK      bool   `json:"ok"`
+		Error   string `json:"error"`
+		Message string `json:"message"`
+		Next    string `json:"next"`
+		Plan    any    `json:"plan"`
+	}{false, f.Code, f.Message, f.Next, plan})
+}
+
 // FailureText is a failure for people, as Mage prints it behind "Error: ".
 func FailureText(f *runbook.Failure) string {
 	var b strings.Builder

@@ -27,6 +27,7 @@ const (
 	TestCommand    = "DBTASKS_TEST_COMMAND"
 	PortsVar       = "DBTASKS_PORTS"
 	WarnVar        = "DBTASKS_WARN"
+	ReadOnlyVar    = "DBTASKS_READONLY"
 	RestartCommand = "DBTASKS_RESTART_COMMAND"
 	PGBinVar       = "DBTASKS_PG_BIN"
 )
@@ -39,6 +40,7 @@ type Config struct {
 	DevCommand     string // a shell line; empty: derived from the lock file
 	TestCommand    string // a shell line; empty: derived from the lock file
 	Ports          Ports  // of dev servers; default 3000-3015
+	ReadOnly       bool   // DBTASKS_READONLY: nothing is ended, stopped, restarted or written
 	Warn           int    // sessions at which monitor and guard warn; default 10, 0: never
 	RestartCommand string // a shell line that restarts PostgreSQL; empty: found out
 
@@ -115,6 +117,14 @@ func (c *Config) plainSettings() error {
 			return origin.wrong(fmt.Sprintf("is %q, and should be ports and ranges of ports, separated by commas", value), PortsVar+"=3000-3015")
 		}
 		c.Ports = ports
+	}
+	switch value, origin := c.lookup(ReadOnlyVar); strings.ToLower(strings.TrimSpace(value)) {
+	case "", "0", "false", "off", "no":
+	case "1", "true", "on", "yes":
+		c.ReadOnly = true
+	default:
+		c.ReadOnly = true
+		return origin.wrong(fmt.Sprintf("is %q, and should be 1, or 0", value), ReadOnlyVar+"=1")
 	}
 	if value, _ := c.lookup(WarnVar); value != "" {
 		if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && n >= 0 {
