@@ -66,6 +66,9 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 	if err != nil {
 		return t.fail(err)
 	}
+	for _, note := range d.Config.Misspelt() {
+		say(d, "note: "+note)
+	}
 	p := screen.New(os.Stdout)
 	res, err := call(ctx, d)
 	if d.Pool != nil && (t.tests || err != nil || res.exit != 0 || lastTarget(os.Args[1:], t.name)) {

@@ -31,20 +31,21 @@ func (r *CleanupReport) cutShort(ctx context.Context, deps *Deps, o CleanupOptio
 	}
 	switch {
 	case len(r.Plan) == 0:
-		f.Message = fmt.Sprintf("%s may or may not have ended: %s before it was said.", sessionsOf(planned, r.Target.Database), why)
+		f.Message = fmt.Sprintf("%s may or may not have ended: %s before it was said.", sessionsOf(planned, r.Target.Named()), why)
 	case r.Ended == len(r.Plan):
-		f.Message = fmt.Sprintf("%s ended, all gone, but what is left is not known: %s.", sessionsOf(r.Ended, r.Target.Database), why)
+		f.Message = fmt.Sprintf("%s ended, all gone, but what is left is not known: %s.", sessionsOf(r.Ended, r.Target.Named()), why)
 	default:
-		f.Message = fmt.Sprintf("%d of %s are gone, the others were told to end: %s.", r.Ended, sessionsOf(len(r.Plan), r.Target.Database), why)
+		f.Message = fmt.Sprintf("%d of %s are gone, the others were told to end: %s.", r.Ended, sessionsOf(len(r.Plan), r.Target.Named()), why)
 	}
 	return f
 }
 
-func sessionsOf(n int, database string) string {
+// sessionsOf is "3 sessions of database …"; named is Place.Named.
+func sessionsOf(n int, named string) string {
 	if n == 1 {
-		return fmt.Sprintf("1 session of database %q", database)
+		return "1 session of " + named
 	}
-	return fmt.Sprintf("%d sessions of database %q", n, database)
+	return fmt.Sprintf("%d sessions of %s", n, named)
 }
 
 // cut says why a cleanup was cut short; the next one ends only what is left.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // DevTestReport is what a run of the project's tests left behind.
@@ -24,9 +25,12 @@ type DevTestReport struct {
 // runs the test command and looks at what it left behind.
 func DevTest(ctx context.Context, deps *Deps, stdin, stdout, stderr *os.File) (DevTestReport, error) {
 	r := DevTestReport{Sessions: []pgops.Session{}}
+	if err := deps.Config.CheckCommand(settings.TestCommand); err != nil {
+		return r, err
+	}
 	command, err := devserver.Test(deps.Config.Root, deps.Config.TestCommand, os.Environ())
 	if err != nil {
-		return r, err
+		return r, scriptMissing(deps, settings.TestCommand, err)
 	}
 	r.Command = command.Line
 	if deps.Config.ReadOnly {

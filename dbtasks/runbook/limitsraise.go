@@ -8,6 +8,7 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // mostConnections is the bound of -raise. Each snapshot of each statement goes
@@ -72,6 +73,9 @@ func raiseIsLocal(ctx context.Context, deps *Deps, a *access) error {
 // raise plans, shows the plan, and applies it. It takes over a's session and
 // leaves one in its place or none.
 func raise(ctx context.Context, deps *Deps, a *access, limits pgops.Limits, r *LimitsReport, n int) error {
+	if err := deps.Config.CheckCommand(settings.RestartCommand); err != nil {
+		return err
+	}
 	if err := raiseIsLocal(ctx, deps, a); err != nil {
 		return err
 	}

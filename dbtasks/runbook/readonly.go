@@ -46,7 +46,7 @@ func planOfCleanup(ctx context.Context, deps *Deps, caller string) (string, erro
 	if f := AsFailure(err); f != nil && f.Exit != ExitRefused {
 		return "", err
 	}
-	return fmt.Sprintf("would end %d idle sessions of database %q", len(r.Plan), deps.Pool.URL().Database), nil
+	return fmt.Sprintf("would end %d idle sessions of %s", len(r.Plan), placeOf(deps.Pool.URL()).Named()), nil
 }
 
 // cleanupReadOnly is a cleanup's plan, and the refusal of the rest.

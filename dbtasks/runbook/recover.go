@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/server"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // RestartPolicy says when dev:recover restarts PostgreSQL.
@@ -90,6 +91,9 @@ func Recover(ctx context.Context, deps *Deps, o RecoverOptions, planned func(Rec
 	default:
 		return report, &Failure{Exit: ExitSettings, Code: "usage", Message: fmt.Sprintf("-restart wants auto, always or never, not %q; nothing was touched.", o.Restart),
 			Next: deps.Command("dev:recover -restart=auto")}
+	}
+	if err := deps.Config.CheckCommand(settings.RestartCommand); err != nil {
+		return report, err
 	}
 	if err := deps.Connect(); err != nil {
 		return report, err

@@ -97,7 +97,7 @@ func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.
 		for _, b := range list[:min(n, len(list))] {
 			if err := hostops.TerminateBackend(b.Process, doors.sc.srv.Postmaster.Identity); err == nil {
 				sent = append(sent, b.Process)
-				deps.progress("sent SIGTERM to idle backend %d of database %q", b.Process.PID, deps.Pool.URL().Database)
+				deps.progress("sent SIGTERM to idle backend %d of %s", b.Process.PID, placeOf(deps.Pool.URL()).Named())
 			}
 		}
 		signalled += len(sent)

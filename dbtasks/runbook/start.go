@@ -1,7 +1,9 @@
 package runbook
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +17,7 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
 // StartOptions are the flags of dev:start.
@@ -148,10 +151,33 @@ func describe(p StopItem) string {
 
 func devCommand(deps *Deps, o StartOptions, port int) (devserver.Command, error) {
 	configured := o.Command
+	if problem, mended := settings.ShellProblem(configured); problem != "" {
+		return devserver.Command{}, &Failure{Exit: ExitSettings, Code: "usage", Message: "-command is no command that a shell can read: " + problem + "; nothing was touched.",
+			Next: deps.Command("dev:start -command=" + plain.Word(cmp.Or(mended, "npm run dev")))}
+	}
 	if configured == "" {
+		if err := deps.Config.CheckCommand(settings.DevCommand); err != nil {
+			return devserver.Command{}, err
+		}
 		configured = deps.Config.DevCommand
 	}
-	return devserver.Dev(deps.Config.Root, configured, port, os.Environ())
+	command, err := devserver.Dev(deps.Config.Root, configured, port, os.Environ())
+	var missing *devserver.SettingError
+	if o.Command != "" && errors.As(err, &missing) && missing.Configured != "" {
+		return command, &Failure{Exit: ExitSettings, Code: "usage", Message: fmt.Sprintf("-command runs the script %q, which package.json does not have; nothing was touched.", missing.Script),
+			Next: deps.Command("dev:start -command=" + plain.Word(missing.Mended)), Err: err}
+	}
+	return command, scriptMissing(deps, settings.DevCommand, err)
+}
+
+// scriptMissing says where a setting stands that runs a script which is not
+// there.
+func scriptMissing(deps *Deps, setting string, err error) error {
+	var missing *devserver.SettingError
+	if errors.As(err, &missing) && missing.Configured != "" {
+		return deps.Config.Wrong(setting, fmt.Sprintf("runs the script %q, which package.json does not have", missing.Script), missing.Mended)
+	}
+	return err
 }
 
 // run is the dev server's life.

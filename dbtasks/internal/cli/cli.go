@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/near"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -200,9 +201,9 @@ func (r *reader) noSuchFlag(arg, name string) error {
 		names = append(names, f.Name)
 	}
 	next := fmt.Sprintf("%s -h %s", r.program, r.called)
-	if near := nearest(name, names); near != "" {
-		f, _ := r.target.flag(near)
-		next = r.program + " " + r.called + " -" + strings.ToLower(near)
+	if meant := near.Of(name, names); meant != "" {
+		f, _ := r.target.flag(meant)
+		next = r.program + " " + r.called + " -" + strings.ToLower(meant)
 		if f.Type != "bool" {
 			next += "=" + example(f)
 		}
@@ -265,8 +266,8 @@ func (r *reader) stray(before, word string) error {
 		}
 	} else if _, ok := r.target.flag(strings.TrimLeft(before, "-")); ok && strings.HasPrefix(before, "-") {
 		next = fmt.Sprintf("%s %s %s=%s", r.program, r.called, before, word)
-	} else if near := nearestTarget(word); near != "" {
-		next = r.program + " " + r.called + " " + near
+	} else if meant := nearestTarget(word); meant != "" {
+		next = r.program + " " + r.called + " " + meant
 	}
 	return r.wrong(fmt.Sprintf("%q after %s is neither a target nor a flag: flags are written -name or -name=value", word, r.called), next)
 }
@@ -274,16 +275,16 @@ func (r *reader) stray(before, word string) error {
 // unknown refuses a first word that is no target.
 func (r *reader) unknown(args []string, i int) error {
 	word := args[i]
-	near := nearestTarget(word)
+	meant := nearestTarget(word)
 	if i+1 < len(args) {
 		if t, ok := Find(word + ":" + args[i+1]); ok {
-			near = t.Name
+			meant = t.Name
 		}
 	}
-	if near == "" {
+	if meant == "" {
 		return r.wrong(fmt.Sprintf("No target is called %q", word), r.program+" -l lists the targets")
 	}
-	return r.wrong(fmt.Sprintf("No target is called %q: did you mean %s?", word, near), r.program+" "+near)
+	return r.wrong(fmt.Sprintf("No target is called %q: did you mean %s?", word, meant), r.program+" "+meant)
 }
 
 func (r *reader) wrong(what, next string) error {

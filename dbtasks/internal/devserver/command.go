@@ -5,13 +5,16 @@ package devserver
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/near"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 )
 
@@ -99,6 +102,10 @@ func newCommand(root, configured, setting, script string, environ []string) (c C
 	}
 	c = Command{Dir: root, Env: environment(environ, root, name)}
 	if configured = strings.TrimSpace(configured); configured != "" {
+		if missing := missingScript(configured, pkg); missing != "" && pkgErr == nil {
+			mended := mendedScript(configured, missing, script, pkg)
+			return c, "", "", &SettingError{Setting: setting, Dir: root, Script: missing, Configured: configured, Mended: mended, Write: setting + "=" + strconv.Quote(mended), Err: ErrNoScript}
+		}
 		c.Line, c.Args = credentials().ReplaceAllString(configured, "$1***@"), shell(configured)
 		return c, configured, "", nil
 	}
@@ -113,6 +120,36 @@ func newCommand(root, configured, setting, script string, environ []string) (c C
 	c.Args = []string{m, "run", script}
 	c.Line = strings.Join(c.Args, " ")
 	return c, line, m, nil
+}
+
+// missingScript is the script that a configured command runs and package.json
+// does not have; empty: there is none, or it can't be told.
+func missingScript(configured string, pkg *jsproject.Package) string {
+	commands, ok := simpleCommands(configured)
+	if !ok {
+		return ""
+	}
+	for _, words := range commands {
+		if len(words) < 3 || !slices.Contains([]string{"npm", "pnpm", "yarn", "bun"}, words[0]) || words[1] != "run" || strings.HasPrefix(words[2], "-") {
+			continue
+		}
+		if _, ok := pkg.Scripts[words[2]]; !ok && !slices.ContainsFunc(words, func(w string) bool {
+			return strings.HasPrefix(w, "-w") || strings.HasPrefix(w, "--workspace") || strings.HasPrefix(w, "--prefix") || w == "-C" || strings.HasPrefix(w, "--if-present")
+		}) {
+			return words[2]
+		}
+	}
+	return ""
+}
+
+// mendedScript is the command with the script that was meant: one of a like
+// name, else the usual one.
+func mendedScript(configured, missing, usual string, pkg *jsproject.Package) string {
+	meant := near.Of(missing, slices.Sorted(maps.Keys(pkg.Scripts)))
+	if meant == "" {
+		meant = usual
+	}
+	return strings.Replace(configured, missing, meant, 1)
 }
 
 // portArguments tells the dev server at the end of a shell line and how to

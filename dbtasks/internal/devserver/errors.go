@@ -18,15 +18,18 @@ var (
 // SettingError is a project whose command can't be told, and what to write so
 // that it can be.
 type SettingError struct {
-	Setting string // DBTASKS_DEV_COMMAND or DBTASKS_TEST_COMMAND
-	Dir     string // the project's root
-	Script  string // "dev" or "test:run"
-	Write   string // the line for .env
-	Err     error  // jsproject.ErrNoPackage, jsproject.ErrBadPackage or ErrNoScript, wrapped or not
+	Setting            string // DBTASKS_DEV_COMMAND or DBTASKS_TEST_COMMAND
+	Dir                string // the project's root
+	Script             string // "dev" or "test:run"
+	Configured, Mended string // the setting's own value, whose script is missing, and the one that was meant; empty: it is not set
+	Write              string // the line for .env
+	Err                error  // jsproject.ErrNoPackage, jsproject.ErrBadPackage or ErrNoScript, wrapped or not
 }
 
 func (e *SettingError) Error() string {
 	switch {
+	case e.Configured != "":
+		return fmt.Sprintf("%s is %q, and package.json in %s has no script %q; write instead: %s", e.Setting, e.Configured, e.Dir, e.Script, e.Write)
 	case errors.Is(e.Err, ErrNoScript):
 		return fmt.Sprintf("package.json in %s has no script %q and %s is not set; write into .env: %s", e.Dir, e.Script, e.Setting, e.Write)
 	case errors.Is(e.Err, jsproject.ErrNoPackage):

@@ -98,7 +98,7 @@ func CleanupOutcome(r runbook.CleanupReport) (ok bool, text string) {
 	}
 	switch {
 	case r.PGlite:
-		return true, fmt.Sprintf("Nothing to end: database %q at %s is PGlite (prisma dev), which has one connection, and that was ours.", r.Target.Database, r.Target.At())
+		return true, fmt.Sprintf("Nothing to end: %s at %s is PGlite (prisma dev), which has one connection, and that was ours.", r.Target.Named(), r.Target.At())
 	case r.Dry:
 		return true, fmt.Sprintf("Would end %s of %s at %s; nothing was touched.", plural(len(r.Plan), kind), r.Target.Named(), r.Target.At())
 	case !r.OK && len(r.LeftOver)+len(r.Refused) == 0:

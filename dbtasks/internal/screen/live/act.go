@@ -152,11 +152,11 @@ func ask(a act, r runbook.CleanupReport) string {
 	if a == cleanAll {
 		what = "ALL " + what
 	}
-	return fmt.Sprintf("End %s of database %q at %s?", what, r.Target.Database, r.Target.At())
+	return fmt.Sprintf("End %s of %s at %s?", what, r.Target.Named(), r.Target.At())
 }
 
 func nothing(a act, r runbook.CleanupReport) string {
-	text := fmt.Sprintf("No %s of database %q to end.", noun(a, 1), r.Target.Database)
+	text := fmt.Sprintf("No %s of %s to end.", noun(a, 1), r.Target.Named())
 	if len(r.Spared) > 0 {
 		text += fmt.Sprintf(" %d are in use or another run of dbtasks.", len(r.Spared))
 	}

@@ -45,7 +45,7 @@ func (r *recorded) Cleanup(_ context.Context, o runbook.CleanupOptions) (runbook
 func (r *recorded) History(time.Duration) runbook.History { return r.history }
 func (r *recorded) Version() string                       { return "15.18 (Debian 15.18-0+deb12u1)" }
 func (r *recorded) Place() runbook.Place {
-	return runbook.Place{Host: "localhost", Port: 5432, Database: "shop", Role: "app"}
+	return runbook.Place{Host: "localhost", Port: 5432, Database: "shop", Role: "app", From: "DATABASE_URL of .env, line 1"}
 }
 
 func session(pid int, database string, state pgops.State, holder int) runbook.WhoSession {

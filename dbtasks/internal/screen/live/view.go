@@ -98,14 +98,24 @@ func (m *model) cut(lines []string) []string {
 func (m *model) title(now time.Time) string {
 	place := m.engine.Place()
 	left := plain.Sprintf(" %s  %s at %s", plain.Safe(m.style.strong.Render("dbtasks")), place.Database, place.At())
+	if place.From != "" {
+		left += plain.Sprintf(" (%s)", place.From)
+	}
+	version := ""
 	if v := m.engine.Version(); v != "" {
-		left += "  PostgreSQL " + plain.Line(strings.Fields(v)[0]) // packagers add their own version
+		version = "  PostgreSQL " + plain.Line(strings.Fields(v)[0]) // packagers add their own version
 	}
-	right := "every " + short(m.every) + "  " + now.Format(time.TimeOnly) + " "
+	right := []string{"every " + short(m.every) + "  " + now.Format(time.TimeOnly) + " ", now.Format(time.TimeOnly) + " "}
 	if m.paused {
-		right = m.style.chosen.Render(" PAUSED, p goes on ")
+		right = []string{m.style.chosen.Render(" PAUSED, p goes on "), m.style.chosen.Render(" PAUSED ")}
 	}
-	return spread(left, right, m.width)
+	// Which database it is counts most, then the time, then the rest.
+	for _, try := range [][2]string{{left + version, right[0]}, {left + version, right[1]}, {left, right[0]}, {left, right[1]}} {
+		if lipgloss.Width(try[0])+lipgloss.Width(try[1]) < m.width {
+			return spread(try[0], try[1], m.width)
+		}
+	}
+	return left
 }
 
 // spread puts the second text at the right edge; it gives way where both do
