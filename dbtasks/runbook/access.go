@@ -60,6 +60,7 @@ type access struct {
 // how far open may go to get in.
 type openOptions struct {
 	caller string           // the target with its flags, for next commands
+	one    bool             // the caller opens this session and no more: the pool limit may be missing, or too high for the server
 	remote string           // -remote
 	harm   bool             // the caller ends sessions: the server must be permitted
 	signal bool             // the caller may free a slot by a signal (rung 3)
@@ -73,7 +74,11 @@ type openOptions struct {
 // open logs in by the first rung that works. Every rung is bounded by the
 // URL's connect timeout or less.
 func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
-	if err := deps.Connect(); err != nil {
+	connect := deps.Connect
+	if o.one {
+		connect = deps.connectForOne
+	}
+	if err := connect(); err != nil {
 		return nil, err
 	}
 	url := deps.Pool.URL()
@@ -87,7 +92,7 @@ func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
 	if err != nil {
 		return nil, deps.loginFailed(ctx, url, err)
 	}
-	if err := checkLimit(deps, a.server); err != nil {
+	if err := checkLimit(deps, a.server); err != nil && !o.one {
 		a.release()
 		return nil, err
 	}

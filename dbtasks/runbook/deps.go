@@ -54,19 +54,36 @@ func (d *Deps) Command(target string) string {
 // Connect checks the database settings and makes the pool, which connects to
 // nothing yet.
 func (d *Deps) Connect() error {
+	// DATABASE_URL is required and checked also where DIRECT_URL is used, and
+	// where the pool was made for a procedure that needs no limit.
+	if _, err := d.Config.Database(); err != nil {
+		return err
+	}
+	return d.connect(d.Config.Server)
+}
+
+// connectForOne is Connect for a procedure that opens one session and needs no
+// pool limit: that it is missing is said, and no error.
+func (d *Deps) connectForOne() error {
+	return d.connect(func() (*settings.URL, error) {
+		url, missing, err := d.Config.ServerForOne()
+		if missing != nil {
+			d.progress("note: this goes on although %s", missing)
+		}
+		return url, err
+	})
+}
+
+func (d *Deps) connect(server func() (*settings.URL, error)) error {
 	d.connecting.Lock()
 	defer d.connecting.Unlock()
 	if d.Pool != nil {
 		return nil
 	}
-	// DATABASE_URL is required and checked also where DIRECT_URL is used.
-	if _, err := d.Config.Database(); err != nil {
-		return err
-	}
 	if _, err := d.Config.Admin(); err != nil {
 		return err
 	}
-	url, err := d.Config.Server()
+	url, err := server()
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ type VerifyReport struct {
 	Usable    int            `json:"usable"`
 	Reloads   []VerifyReload `json:"reloads"`
 	TookMS    int64          `json:"took_ms"`
+	Next      string         `json:"next,omitempty"` // what to do where it leaks
 }
 
 // VerifyReload is one time that the client module was evaluated again.
@@ -114,18 +115,19 @@ type verification struct {
 	before  map[pgops.SessionID]bool // sessions of the database before the proof began
 	server  *provedServer
 	modules []*module
+	limit   int // of the clients that the modules make, all together
 	beacon  *beacon
 }
 
 // prepare finds the modules, logs in, has the dev server answer, and starts
 // what listens for the modules' reports.
 func (v *verification) prepare(ctx context.Context) error {
-	files, err := clientModules(ctx, v.deps)
+	files, limit, err := clientModules(ctx, v.deps)
 	if err != nil {
 		return err
 	}
-	v.report.Modules = files
-	if v.held, err = open(ctx, v.deps, openOptions{caller: "dev:verify"}); err != nil {
+	v.report.Modules, v.limit = files, limit
+	if v.held, err = open(ctx, v.deps, openOptions{caller: "dev:verify", one: true}); err != nil {
 		return err
 	}
 	v.report.Usable = v.held.server.Slots.Usable()
@@ -146,8 +148,9 @@ func (v *verification) prepare(ctx context.Context) error {
 	if v.server, err = v.serve(ctx); err != nil {
 		return err
 	}
+	err = v.server.awaitPage(ctx, v.deps)
 	v.report.URL, v.report.Started, v.report.Command = v.server.url, v.server.started, v.server.command
-	if err := v.server.awaitPage(ctx, v.deps); err != nil {
+	if err != nil {
 		return err
 	}
 	n, err := v.settled(ctx)
@@ -183,8 +186,9 @@ func (v *verification) reloads(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if i > 0 && (n >= r.Base+v.o.Max || sample.Slots.Free() < step+keptFree) {
-			v.deps.progress("stopping here: %d slots are free", sample.Slots.Free())
+		above, free := n-r.Base, sample.Slots.Free()
+		if i > 0 && i+1 < v.o.Reloads && (above >= v.o.Max || free < step+keptFree) {
+			v.deps.progress("stopping here: %d sessions more than after the first reload, %d slots are free", above, free)
 			break
 		}
 	}
@@ -223,7 +227,7 @@ func (v *verification) reload(ctx context.Context, n int) error {
 		return &Failure{Exit: ExitNotDone, Code: "not_evaluated", Message: fmt.Sprintf("Nothing is proven: %s was changed and %s asked for, and the dev server did not evaluate it again.", v.report.Modules[0], v.server.url),
 			Details: v.server.tail(), Next: "give a page that uses it: " + v.deps.Command("dev:verify -url=/path/of/it")}
 	}
-	return nil
+	return v.server.awaitAnswer(ctx, v.deps)
 }
 
 // close gives everything back: the files, of which it says what was seen, the
@@ -248,7 +252,7 @@ func (r VerifyReport) Headline() string {
 	case VerdictLeaks:
 		return fmt.Sprintf("peak %d, grows %.1f a reload: leaks; full after about %d more reloads", r.Peak, r.Growth, r.FullAfter)
 	case VerdictHeals:
-		return fmt.Sprintf("peak %d, grows %.1f a reload: heals, the pools left behind closed within %.0f s; full after about %d more reloads within that time", r.Peak, r.Growth, math.Ceil(float64(r.HealedMS)/1000), r.FullAfter)
+		return fmt.Sprintf("peak %d, grows %.1f a reload: leaks, and heals within %.0f s; about %d more reloads within that time fill the server", r.Peak, r.Growth, math.Ceil(float64(r.HealedMS)/1000), r.FullAfter)
 	}
 	return fmt.Sprintf("peak %d, growth %.1f a reload: does not leak", r.Peak, r.Growth)
 }

@@ -76,10 +76,10 @@ func (v *verification) judge(ctx context.Context) error {
 	for i, reload := range r.Reloads {
 		counts[i] = reload.Sessions
 	}
-	if r.Growth = growthOf(counts, v.deps.Pool.URL().Limit); r.Growth < leastGrowing {
+	if r.Growth = growthOf(counts, v.limit); r.Growth < leastGrowing {
 		return nil
 	}
-	r.Verdict, r.OK = VerdictLeaks, false
+	r.Verdict, r.OK, r.Next = VerdictLeaks, false, v.deps.Command("dev:check")+" names the places and the lines to write"
 	sample, err := pgops.TakeSample(ctx, v.held.conn, v.deps.Pool.URL().Database)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,24 +24,41 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 )
 
-// clientModules are the files that make the project's database client, as
-// dev:check finds them.
-func clientModules(ctx context.Context, deps *Deps) ([]string, error) {
+// clientModules are the files that make the database client of the project's
+// app, as dev:check finds them, and how many sessions these clients may have
+// together. Where no client is the app's, those of scripts and tests are taken.
+func clientModules(ctx context.Context, deps *Deps) (files []string, limit int, err error) {
 	found, err := checklist.Check(ctx, checklist.Options{Config: deps.Config, Cores: runtime.NumCPU(), NoServer: "not asked"})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	files := []string{}
+	app := slices.ContainsFunc(found.Clients, func(c checklist.Client) bool { return c.Role == "app" })
+	hidden := ""
 	for _, c := range found.Clients {
-		if !slices.Contains(files, c.File) && reportsItself(c.File) {
-			files = append(files, c.File)
+		switch {
+		case app && c.Role != "app":
+		case !reportsItself(c.File):
+			hidden = c.File
+		default:
+			limit += cmp.Or(c.Limit, driversLimit)
+			if !slices.Contains(files, c.File) {
+				files = append(files, c.File)
+			}
 		}
 	}
-	if len(files) == 0 {
-		return nil, &Failure{Exit: ExitNotDone, Code: "no_client", Message: "Nothing is proven: no module of this project was found that makes a client of Prisma, node-postgres, postgres.js or drizzle.", Next: deps.Command("dev:check")}
+	if len(files) > 0 {
+		return files, limit, nil
 	}
-	return files, nil
+	message := "no module of this project was found that makes a client of PostgreSQL"
+	if hidden != "" {
+		message = "the client is made in " + hidden + ", which can't report that it was evaluated: only a module of JavaScript or TypeScript can"
+	}
+	return nil, 0, &Failure{Exit: ExitNotDone, Code: "no_client", Message: "Nothing is proven: " + message + ".", Next: deps.Command("dev:check") + " says what was read"}
 }
+
+// driversLimit is how many connections a client without a limit takes: most
+// drivers' default.
+const driversLimit = 10
 
 // reportsItself tells whether a line of JavaScript can be added at a file's
 // end; of .svelte and .vue files that would be markup.

@@ -6,55 +6,18 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/devserver"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 )
-
-// beacon is where the modules report that they were evaluated.
-type beacon struct {
-	listener net.Listener
-	server   *http.Server
-	reports  sync.Map // of numbers
-}
-
-func newBeacon() (*beacon, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen for the modules' reports: %w", err)
-	}
-	b := &beacon{listener: l}
-	b.server = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if n, _, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/evaluated/"), "/"); ok {
-			b.reports.Store(n, true)
-		}
-		w.WriteHeader(http.StatusNoContent)
-	})}
-	go func() { _ = b.server.Serve(l) }()
-	return b, nil
-}
-
-// url is what a module asks for when it is evaluated for the nth time.
-func (b *beacon) url(n, module int) string {
-	return fmt.Sprintf("http://%s/evaluated/%d/%d", b.listener.Addr(), n, module)
-}
-
-func (b *beacon) heard(n int) bool {
-	_, ok := b.reports.Load(strconv.Itoa(n))
-	return ok
-}
-
-func (b *beacon) close() { _ = b.server.Close() }
 
 // provedServer is the dev server under proof.
 type provedServer struct {
@@ -62,27 +25,24 @@ type provedServer struct {
 	started bool
 	command string
 	root    string
-	pid     atomic.Int64 // of the command that was started; 0: it runs already
-	log     *os.File     // what the started one says
+	path    string         // of the page that is asked for
+	port    int            // that a started server was given
+	usual   int            // where its framework listens unless told; 0: not known
+	at      netip.AddrPort // where a started server was found to listen; zero: the URL alone tells
+	pid     atomic.Int64   // of the command that was started; 0: it runs already
+	log     *os.File       // what the started one says
 	cancel  context.CancelFunc
 	ended   chan struct{}
 	client  http.Client
 }
 
-// How long the dev server has for its first page, and to evaluate a module
-// again: the first compilation of a Next.js page takes its time.
-const (
-	firstPage   = 60 * time.Second
-	evaluatedIn = 20 * time.Second
-)
-
 // serve starts the dev server, or takes the one that runs at -url.
 func (v *verification) serve(ctx context.Context) (*provedServer, error) {
-	s := &provedServer{root: projectRoot(v.deps), client: http.Client{Timeout: 30 * time.Second}}
-	path := "/"
+	s := &provedServer{root: projectRoot(v.deps), path: "/"}
+	s.client = http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: s.dial, MaxIdleConnsPerHost: verifyRequests}}
 	switch {
 	case strings.HasPrefix(v.o.URL, "/"):
-		path = v.o.URL
+		s.path = v.o.URL
 	case v.o.URL != "":
 		u, err := url.Parse(v.o.URL)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -90,12 +50,12 @@ func (v *verification) serve(ctx context.Context) (*provedServer, error) {
 				Next: v.deps.Command("dev:verify -url=http://localhost:3000/path") + ", or a path alone to have the server started"}
 		}
 		s.url = v.o.URL
-		return s, nil
+		return s, s.ownAnswers(ctx, v.deps, u)
 	}
-	return s, s.start(ctx, v.deps, path)
+	return s, s.start(ctx, v.deps)
 }
 
-func (s *provedServer) start(ctx context.Context, deps *Deps, path string) error {
+func (s *provedServer) start(ctx context.Context, deps *Deps) error {
 	port, err := devserver.FreePort(deps.Config.Ports.All())
 	if err != nil {
 		return &Failure{Exit: ExitNotDone, Code: "no_port", Message: err.Error(), Next: deps.Command("dev:stop -dry") + " shows who holds the ports", Err: err}
@@ -108,7 +68,12 @@ func (s *provedServer) start(ctx context.Context, deps *Deps, path string) error
 		return fmt.Errorf("keep what the dev server says: %w", err)
 	}
 	_ = os.Remove(s.log.Name()) // nothing is left however we end; Windows does it in stop
-	s.url, s.started, s.command = fmt.Sprintf("http://localhost:%d%s", port, path), true, command.Line
+	s.started, s.command, s.port = true, command.Line, port
+	s.listensOn(port)
+	if pkg, err := jsproject.Read(deps.Config.Root); err == nil {
+		f, _ := pkg.Framework()
+		s.usual = f.Port
+	}
 	deps.progress("starting on port %d: %s", port, command.Line)
 	runCtx, cancel := context.WithCancel(ctx)
 	s.cancel, s.ended = cancel, make(chan struct{})
@@ -178,79 +143,4 @@ func (s *provedServer) burst(ctx context.Context, n int) (failed int) {
 	}
 	wg.Wait()
 	return int(bad.Load())
-}
-
-// awaitPage asks until the page is there.
-func (s *provedServer) awaitPage(ctx context.Context, deps *Deps) error {
-	defer deps.waiting("waiting for %s", s.url)()
-	status := 0
-	for deadline := time.Now().Add(firstPage); time.Now().Before(deadline); {
-		if status = s.get(ctx); status >= 200 && status < 400 {
-			return nil
-		}
-		if s.started {
-			if err := s.dead(deps, "before it answered"); err != nil {
-				return err
-			}
-		} else if status == 0 {
-			break
-		}
-		if status >= 400 && status < 500 {
-			break
-		}
-		if err := pause(ctx, 150*time.Millisecond); err != nil {
-			return err
-		}
-	}
-	what := fmt.Sprintf("answers %d", status)
-	if status == 0 {
-		what = "does not answer"
-	}
-	return &Failure{Exit: ExitNotDone, Code: "no_page", Message: fmt.Sprintf("%s %s: nothing is proven.", s.url, what), Details: s.tail(),
-		Next: "give a page that works and queries the database: " + deps.Command("dev:verify -url=/path/of/it")}
-}
-
-// dead is a failure when the server that was started has ended.
-func (s *provedServer) dead(deps *Deps, when string) error {
-	select {
-	case <-s.ended:
-		return &Failure{Exit: ExitNotDone, Code: "no_server", Message: fmt.Sprintf("The dev server ended %s: nothing is proven.", when), Details: s.tail(), Next: deps.Command("dev:start")}
-	default: // it runs, or was not started by us: then ended is nil
-		return nil
-	}
-}
-
-// askUntil asks for the page until done, or the time for it is over.
-func (s *provedServer) askUntil(ctx context.Context, deps *Deps, done func() bool) error {
-	for deadline := time.Now().Add(evaluatedIn); !done() && time.Now().Before(deadline); {
-		s.get(ctx)
-		if done() {
-			break
-		}
-		if err := s.dead(deps, "during the proof"); err != nil {
-			return err
-		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
-}
-
-// owns tells whether a process is of this dev server: of the tree that was
-// started, or, with -url, of this project.
-func (s *provedServer) owns(table *hostops.Table, pid int) bool {
-	if !s.started {
-		return machine.Within(table.Detail(pid).Dir, s.root)
-	}
-	started := int(s.pid.Load())
-	if pid == started {
-		return true
-	}
-	for _, up := range table.Ancestors(pid) {
-		if up.PID == started {
-			return true
-		}
-	}
-	return false
 }

@@ -27,7 +27,5 @@ func (p *Printer) Verify(r runbook.VerifyReport) {
 	if failed > 0 {
 		p.line("  %s failed", plural(failed, "request"))
 	}
-	if !r.OK {
-		p.next("dev:init -dry shows what to write; dev:check names the places")
-	}
+	p.next(r.Next)
 }

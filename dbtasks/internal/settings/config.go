@@ -171,6 +171,18 @@ func (c *Config) Binaries() (string, error) {
 // Database is DATABASE_URL, its pool limit checked, in a form that the
 // project's driver takes. The error is a *SettingError.
 func (c *Config) Database() (*URL, error) {
+	u, err := c.database()
+	if err == nil {
+		err = c.checkLimit(u)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// database is DATABASE_URL, whatever it says about a pool limit.
+func (c *Config) database() (*URL, error) {
 	if err := c.checkNumbers(); err != nil {
 		return nil, err
 	}
@@ -183,14 +195,7 @@ func (c *Config) Database() (*URL, error) {
 	if value == "" {
 		return nil, c.notSet()
 	}
-	u, err := c.parse(value, origin)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.checkLimit(u); err != nil {
-		return nil, err
-	}
-	return u, nil
+	return c.parse(value, origin)
 }
 
 // parse reads a URL, and gives it the form in which this project writes limits.
@@ -244,4 +249,23 @@ func (c *Config) Server() (*URL, error) {
 		return u, err
 	}
 	return c.Database()
+}
+
+// ServerForOne is Server for a caller that opens one session and no more, and
+// so needs no pool limit: where DATABASE_URL carries none, the URL's is 1, and
+// missing is the error that Server has.
+func (c *Config) ServerForOne() (u *URL, missing, err error) {
+	if u, err = c.database(); err != nil {
+		return nil, nil, err
+	}
+	if err = c.checkForms(u); err != nil {
+		return nil, nil, err
+	}
+	if missing = c.missingLimit(u); missing != nil {
+		u.Limit = 1
+	}
+	if direct, err := c.Direct(); direct != nil || err != nil {
+		return direct, missing, err
+	}
+	return u, missing, nil
 }

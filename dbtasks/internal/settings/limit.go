@@ -75,12 +75,26 @@ func (c *Config) Form() jsproject.Form { return jsproject.BestForm(jsproject.Run
 // checkLimit refuses a URL without a limit, and one whose limit stands in a
 // form with which the project's own driver can't log in.
 func (c *Config) checkLimit(u *URL) error {
+	if err := c.checkForms(u); err != nil {
+		return err
+	}
+	return c.missingLimit(u)
+}
+
+// checkForms refuses a limit in a form with which the project's own driver
+// can't log in.
+func (c *Config) checkForms(u *URL) error {
 	for _, form := range u.forms {
 		for _, d := range jsproject.Refusing(jsproject.Running(c.Drivers()), form) {
 			write := u.WithLimit(u.Limit)
 			return u.Origin.wrong(fmt.Sprintf("has %s, and %s can't log in with it: it sends what it does not know to the server as a setting", form, d.Name), write)
 		}
 	}
+	return nil
+}
+
+// missingLimit is the error of a URL that carries no pool limit.
+func (c *Config) missingLimit(u *URL) error {
 	for _, d := range jsproject.Running(c.Drivers()) {
 		if d.Takes(jsproject.Options) == jsproject.Refuses && u.Limit == 0 {
 			u.Limit = 1 // of this tool; the app's stands in its code

@@ -20,6 +20,7 @@ type Chart struct {
 	Note   string // a line below the title
 	Unit   string // of the values, as the y axis' name
 	Axis   string // the x axis' name
+	Mark   string // what a red cross says
 	Series []Series
 	Points []Point // by X, ascending
 	Limits []Limit
@@ -40,7 +41,7 @@ type Point struct {
 	X      float64
 	Values []float64
 	Gap    bool
-	Marked bool // a red cross on top: refused
+	Marked bool // a red cross on top
 }
 
 // Limit is a horizontal line.
@@ -60,7 +61,7 @@ type Event struct {
 func OfHistory(h runbook.History) Chart {
 	c := Chart{
 		Title: "Connections of database " + h.Place.Database + " at " + h.Place.At(),
-		Unit:  "sessions", Axis: "time",
+		Unit:  "sessions", Axis: "time", Mark: "login refused",
 		Series: []Series{
 			{"idle", "#2563eb", "#60a5fa"},
 			{"active", "#15803d", "#4ade80"},
@@ -109,7 +110,11 @@ func OfHistory(h runbook.History) Chart {
 
 // OfReloads is what dev:verify counted: sessions after each reload.
 func OfReloads(r runbook.VerifyReport) Chart {
-	c := Chart{Title: "Sessions after each hot reload", Unit: "sessions", Axis: "reload", Note: r.Headline(),
+	note := ""
+	if len(r.Reloads) > 0 {
+		note = r.Headline()
+	}
+	c := Chart{Title: "Sessions after each hot reload", Unit: "sessions", Axis: "reload", Mark: "request failed", Note: note,
 		Series: []Series{{"of the dev server", "#2563eb", "#60a5fa"}}}
 	for i, reload := range r.Reloads {
 		c.Points = append(c.Points, Point{X: float64(i + 1), Values: []float64{float64(reload.Sessions)}, Marked: reload.Failed > 0})

@@ -60,7 +60,7 @@ func (p *plot) line(format string, args ...any) { fmt.Fprintf(&p.out, format+"\n
 func (p *plot) scale() {
 	p.minX, p.maxX = 0, 1
 	if n := len(p.Points); n > 0 {
-		p.minX, p.maxX = p.Points[0].X, p.Points[n-1].X
+		p.minX, p.maxX = p.from(0), p.to(n-1)
 	}
 	if p.maxX <= p.minX {
 		p.maxX = p.minX + 1
@@ -188,14 +188,29 @@ func (p *plot) bands() {
 	}
 }
 
+// from and to are the part of the axis that point n takes, its last one as much
+// as the one before it. A count's place is around its number.
+func (p *plot) from(n int) float64 {
+	if p.Label == nil {
+		return p.Points[n].X - 0.5
+	}
+	return p.Points[n].X
+}
+
+func (p *plot) to(n int) float64 {
+	switch last := len(p.Points) - 1; {
+	case p.Label == nil:
+		return p.Points[n].X + 0.5
+	case n < last:
+		return p.Points[n+1].X
+	case n > 0:
+		return p.Points[n].X + (p.Points[n].X - p.Points[n-1].X)
+	}
+	return p.Points[n].X
+}
+
 // band is series i over the points from up to, not with, to.
 func (p *plot) band(path *strings.Builder, i, from, to int) {
-	end := func(n int) float64 {
-		if n+1 < len(p.Points) {
-			return p.x(p.Points[n+1].X)
-		}
-		return p.x(p.Points[n].X)
-	}
 	empty := true
 	for n := from; n < to; n++ {
 		empty = empty && p.Points[n].Values[i] == 0
@@ -203,16 +218,16 @@ func (p *plot) band(path *strings.Builder, i, from, to int) {
 	if empty {
 		return
 	}
-	fmt.Fprintf(path, "M%s %s", number(p.x(p.Points[from].X)), number(p.y(sum(p.Points[from].Values[:i+1]))))
+	fmt.Fprintf(path, "M%s %s", number(p.x(p.from(from))), number(p.y(sum(p.Points[from].Values[:i+1]))))
 	for n := from; n < to; n++ {
 		y := p.y(sum(p.Points[n].Values[:i+1]))
 		if n > from {
 			fmt.Fprintf(path, "V%s", number(y))
 		}
-		fmt.Fprintf(path, "H%s", number(end(n)))
+		fmt.Fprintf(path, "H%s", number(p.x(p.to(n))))
 	}
 	for n := to - 1; n >= from; n-- {
-		fmt.Fprintf(path, "V%sH%s", number(p.y(sum(p.Points[n].Values[:i]))), number(p.x(p.Points[n].X)))
+		fmt.Fprintf(path, "V%sH%s", number(p.y(sum(p.Points[n].Values[:i]))), number(p.x(p.from(n))))
 	}
 	path.WriteString("Z")
 }
@@ -280,7 +295,7 @@ func (p *plot) legend() {
 	for _, point := range p.Points {
 		if point.Marked {
 			p.line(`<path class="x" d="M%s %sl8 8m0 -8l-8 8"/>`, number(x), number(y-8))
-			p.text(x+14, y, "", "", "login refused")
+			p.text(x+14, y, "", "", p.Mark)
 			break
 		}
 	}

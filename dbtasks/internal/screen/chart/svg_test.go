@@ -5,7 +5,11 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +106,37 @@ func TestOnePointAndNoneAtAllAreAPictureToo(t *testing.T) {
 	parsed(t, chart.OfHistory(h))
 	parsed(t, chart.OfHistory(runbook.History{}))
 	parsed(t, chart.Chart{Title: "reloads", Series: []chart.Series{{Name: "sessions"}}, Points: []chart.Point{{X: 1, Values: []float64{5}}, {X: 2, Values: []float64{5}}}})
+}
+
+func TestTheLastReloadIsDrawnAsWideAndAsHighAsItIs(t *testing.T) {
+	t.Parallel()
+	r := runbook.VerifyReport{Verdict: runbook.VerdictLeaks, Peak: 24, Usable: 30}
+	for i, n := range []int{6, 15, 24} {
+		failed := i / 2
+		r.Reloads = append(r.Reloads, runbook.VerifyReload{Sessions: n, Failed: failed})
+	}
+	texts, classes, raw := parsed(t, chart.OfReloads(r))
+	var x, y float64
+	var steps [][2]float64 // where a level ends, and how high it is
+	for _, m := range regexp.MustCompile(`([MHV])([\d.]+) ?([\d.]*)`).FindAllStringSubmatch(raw[strings.Index(raw, `d="M`):strings.Index(raw, `Z"`)], -1) {
+		v, _ := strconv.ParseFloat(m[2], 64)
+		switch m[1] {
+		case "M":
+			x = v
+			y, _ = strconv.ParseFloat(m[3], 64)
+		case "V":
+			y = v
+		case "H":
+			steps = append(steps, [2]float64{v - x, y})
+			x = v
+		}
+	}
+	if len(steps) < 3 || math.Abs(steps[0][0]-steps[2][0]) > 1 || math.Abs(steps[1][0]-steps[2][0]) > 1 || steps[2][0] < 50 || !(steps[0][1] > steps[1][1] && steps[1][1] > steps[2][1]) {
+		t.Errorf("width and height of each reload: %v", steps)
+	}
+	if !slices.Contains(texts, "request failed") || slices.Contains(texts, "login refused") || classes["path.x"] != 2 || !slices.Contains(texts, "3") {
+		t.Errorf("%q, %v", texts, classes)
+	}
 }
 
 func TestThePictureOfTheREADMEIsOneOfThese(t *testing.T) {
