@@ -162,7 +162,7 @@ func (c *check) leaks(made *jscode.Client) (leaks, known bool) {
 		return false, true
 	case made.Fate == jscode.HotData:
 		return c.hotData(made)
-	case reload == jsproject.ReloadUnknown:
+	case reload == jsproject.ReloadUnknown, made.Fate == jscode.OfObject, made.Fate == jscode.Unfollowed:
 		return false, false
 	}
 	return true, true

@@ -202,6 +202,10 @@ func (c *check) survives(i *Item, made *jscode.Client) string {
 		return "the dev server restarts its process at each change"
 	case made.Fate == jscode.HotData && !known:
 		i.unsure(file, line, fmt.Sprintf("%s is kept in import.meta.hot.data, which not every version of Vite has on the server", made.Makes), whyKept)
+	case !known && made.Fate == jscode.OfObject:
+		i.unsure(file, line, fmt.Sprintf("%s is a member of an object, and who makes and keeps that was not found", made.Makes), whyKept)
+	case !known && made.Fate == jscode.Unfollowed:
+		i.unsure(file, line, fmt.Sprintf("what becomes of %s at a reload was not followed to its end: it takes too long", made.Makes), whyKept)
 	case !known:
 		i.unsure(file, line, fmt.Sprintf("%s is not kept on globalThis, and what the dev server does at a change can't be told from package.json", made.Makes), whyKept)
 	case made.Fate == jscode.PerRequest:

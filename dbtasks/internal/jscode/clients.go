@@ -17,6 +17,8 @@ type Client struct {
 	Limit  Limit
 	Fate   Fate
 	class  *class // a class of the project's own that extends the driver's
+
+	holders []ast.Node // classes whose objects hold it
 }
 
 // Role is what the file of a client is there for.
@@ -89,6 +91,9 @@ func (s *scope) lookupDefs(name string) []def {
 // makerAt is the driver of which a call or new makes a client; nil: none.
 func (p *Code) makerAt(s *site) *Driver {
 	if d := p.makerOf(Expr{s.callee, s.scope}, s.isNew, 0); d != nil {
+		return d
+	}
+	if d := p.handedOn(s); d != nil {
 		return d
 	}
 	if name, of := memberOf(s.callee); name == "SQL" && isName(of, "Bun") && s.scope.lookup("Bun") == nil {

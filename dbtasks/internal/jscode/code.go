@@ -79,7 +79,9 @@ func Read(ctx context.Context, root string, files []string, o Options) (*Code, e
 	}
 	for _, c := range p.Clients {
 		c.Limit = p.limitOf(c)
-		c.Fate = p.fateOf(c)
+		if c.Fate = p.fateOf(c); p.over() && !c.Fate.Survives() {
+			c.Fate = Unfollowed // who keeps it may be in what was not looked at
+		}
 	}
 	p.late = p.stopped || bound.Err() != nil
 	p.ctx, p.stopped, p.until = ctx, false, p.until.Add(o.Most/4) // for what is asked later

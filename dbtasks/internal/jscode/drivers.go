@@ -151,6 +151,22 @@ func (p *Code) maker(v value, isNew bool, depth int) *Driver {
 	})
 }
 
+// handedOn is the driver whose package comes as a member of an object that can't
+// be followed, under the package's own name: new this.pg.Pool(). nil: none.
+func (p *Code) handedOn(s *site) *Driver {
+	name, of := memberOf(s.callee)
+	pkg, object := memberOf(of)
+	if !s.isNew || object == nil || len(p.values(Expr{s.callee, s.scope})) > 0 {
+		return nil
+	}
+	return rowOf(value{pkg: pkg, name: name}, func(d *Driver) bool { return d.Call == New || d.Call == Either })
+}
+
+// namesHanded tells by its words whether a module may have such a member.
+func namesHanded(text string) bool {
+	return strings.Contains(text, ".pg.Pool") || strings.Contains(text, ".pg.Client")
+}
+
 func (p *Code) makerOf(e Expr, isNew bool, depth int) *Driver {
 	for _, v := range p.values(e) {
 		if d := p.maker(v, isNew, depth); d != nil {

@@ -50,7 +50,7 @@ func (p *Code) closedWithin(c *Client, ways []way) bool {
 		if !slices.ContainsFunc(w.outside, func(fn ast.Node) bool {
 			return slices.ContainsFunc(p.sitesIn(fn), func(s *site) bool {
 				of, ok := isCloser(s)
-				if ok && !slices.ContainsFunc(s.stack, isHook) && p.holds(Expr{of, s.scope}, c, 0) {
+				if ok && !slices.ContainsFunc(s.stack, isHook) && !isGiven(s.stack[slices.Index(s.stack, fn)+1:]) && p.holds(Expr{of, s.scope}, c, 0) {
 					return true
 				}
 				return lastName(s.callee) == "__using" && len(s.args) > 1 && p.holds(Expr{s.args[1], s.scope}, c, 0)
@@ -60,6 +60,25 @@ func (p *Code) closedWithin(c *Client, ways []way) bool {
 		}
 	}
 	return len(ways) > 0
+}
+
+// isGiven tells a function that the one around it gives to whoever called it, as
+// in { close: () => pool.end() }: whether that is called is another question.
+func isGiven(within []ast.Node) bool {
+	for i := 1; i < len(within); i++ {
+		if _, ok := within[i-1].(*ast.PropertyKeyed); ok && isFunction(within[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func isFunction(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.FunctionLiteral, *ast.ArrowFunctionLiteral:
+		return true
+	}
+	return false
 }
 
 // isHook tells a call that registers what is done when the server ends.

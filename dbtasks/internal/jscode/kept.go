@@ -20,6 +20,8 @@ const (
 	Anew       Fate = "anew"        // made at each evaluation
 	PerRequest Fate = "per_request" // made at each request
 	HotData    Fate = "hot_data"    // kept in import.meta.hot.data, which some versions of Vite do not have on the server
+	OfObject   Fate = "of_object"   // a member of an object, of which it was not found who makes and keeps it
+	Unfollowed Fate = "unfollowed"  // that takes too long to tell
 )
 
 // Survives tells whether a client of this fate leaves no connections behind.
@@ -36,6 +38,7 @@ type way struct {
 	top     bool       // the way ends at the module's own statements
 	outside []ast.Node // the functions on the way
 	request bool       // one of them answers requests
+	object  bool       // it ends at an object that holds the client, and whose maker was not found
 }
 
 const maxWays = 500
@@ -48,6 +51,11 @@ func (p *Code) fateOf(c *Client) Fate {
 	if p.dead(c.stack, c.Expr) {
 		return Production
 	}
+	p.holdersOf(c.site, 0, func(_ []string, of *class) {
+		if of != nil {
+			c.holders = append(c.holders, of.node)
+		}
+	})
 	stores := slices.DeleteFunc(slices.Clone(p.stores), func(s store) bool { return !p.holds(s.value, c, 0) })
 	t := &tracer{p: p, stores: stores, left: maxWays, active: map[ast.Node]bool{}}
 	ways := t.ways(c.site)
@@ -69,6 +77,9 @@ func (p *Code) fateOf(c *Client) Fate {
 		return Replaced
 	case len(stores) > 0 && p.spare(c):
 		return Spare
+	}
+	if slices.ContainsFunc(ways, func(w way) bool { return w.object }) {
+		return OfObject
 	}
 	once := len(ways) == 0 || slices.ContainsFunc(ways, func(w way) bool { return w.top || w.memo })
 	if !once && p.closedWithin(c, ways) {
@@ -157,7 +168,7 @@ func (p *Code) holds(e Expr, c *Client, depth int) bool {
 				return true
 			}
 			for _, class := range p.values(Expr{n.Callee, v.scope}) {
-				if class.node != nil && slices.Contains(c.stack, class.node) {
+				if class.node != nil && (slices.Contains(c.stack, class.node) || slices.Contains(c.holders, class.node)) {
 					return true
 				}
 			}

@@ -28,7 +28,7 @@ func (p *Code) link() {
 	var wave []*Module
 	for _, name := range p.order {
 		m := p.modules[name]
-		if slices.ContainsFunc(packages[m], func(pkg string) bool { return p.mayMake(pkg, m.text) }) || strings.Contains(m.text, "Bun.SQL") {
+		if slices.ContainsFunc(packages[m], func(pkg string) bool { return p.mayMake(pkg, m.text) }) || strings.Contains(m.text, "Bun.SQL") || namesHanded(m.text) {
 			wave = append(wave, m)
 			p.makers[m] = true
 		}
@@ -176,6 +176,11 @@ func (p *Code) bindParameters() {
 			handed[name] = true
 		}
 		handed[p.NameOf(c)] = true
+		p.holdersOf(c.site, 0, func(names []string, _ *class) {
+			for _, name := range names {
+				words[name], handed[name] = true, true
+			}
+		})
 	}
 	done := map[*site]bool{}
 	before := map[*Module]bool{}
@@ -184,8 +189,16 @@ func (p *Code) bindParameters() {
 		parsed := p.Modules()
 		for _, m := range parsed {
 			all := home[m] || round > 0 && m.helper && !before[m]
+			making := map[ast.Node]bool{} // functions in which something is called that makes a client
 			for _, s := range m.sites {
-				if p.stopped || done[s] || !all && !words[lastName(s.callee)] && !slices.ContainsFunc(s.args, func(e ast.Expression) bool { return handed[lastName(e)] }) || !slices.ContainsFunc(s.args, mayCarry) {
+				if words[lastName(s.callee)] {
+					for _, n := range s.stack {
+						making[n] = true
+					}
+				}
+			}
+			for _, s := range m.sites {
+				if p.stopped || done[s] || !all && !words[lastName(s.callee)] && !slices.ContainsFunc(s.args, func(e ast.Expression) bool { return handed[lastName(e)] || making[e] }) || !slices.ContainsFunc(s.args, mayCarry) {
 					continue
 				}
 				done[s] = true

@@ -20,7 +20,7 @@ func (p *Code) numberOf(e Expr, problem string) Limit {
 	if l.Number > 0 {
 		return l
 	}
-	if p.mentionsText(e, "connection_limit", 0) {
+	if p.Options.URLLimit > 0 && p.mentionsText(e, "connection_limit", 0) {
 		l.Number = p.Options.URLLimit
 		return l
 	}

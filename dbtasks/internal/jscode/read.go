@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/evanw/esbuild/pkg/api"
+
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/crash"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 )

@@ -36,12 +36,18 @@ func (t *tracer) ways(s *site) []way {
 	if local.kept || p.storedWhereLooked(local, t.stores) != "" {
 		return []way{local}
 	}
+	held, class := p.holderOf(s, around, &local)
+	made, above, at := around, s.stack[:from], s.scope
+	if class != nil { // as long as the object lives
+		made, above, at = class.node, class.stack, class.scope.parent
+	}
 	var list []way
-	for _, caller := range p.callersOf(around, s.stack[:from], s.scope) {
+	for _, caller := range p.callersOf(made, above, at) {
 		if IsTest(caller.scope.mod.path) || p.dead(caller.stack, caller.Expr) || p.roleOf(caller.scope.mod) == Script && caller.scope.mod != s.scope.mod {
 			continue
 		}
 		for _, w := range t.ways(caller) {
+			w.object = w.object || held && !w.top && !w.memo && !w.kept && !w.request
 			w.looks, w.outside = append(w.looks, local.looks...), append(w.outside, local.outside...)
 			w.memo, w.request = w.memo || local.memo, w.request || local.request
 			list = append(list, w)
@@ -55,10 +61,93 @@ func (t *tracer) ways(s *site) []way {
 			}
 		}
 	}
+	if call := callOf(s.stack[:from]); len(list) == 0 && call >= 0 { // list.map(() => new Pool())
+		list = t.ways(&site{Expr: Expr{s.stack[call], s.scope}, stack: s.stack[:call]})
+	}
 	if len(list) == 0 {
+		local.object = held && !local.request
 		return []way{local}
 	}
 	return list
+}
+
+// holderOf tells whether a method puts what is made at s into a member of its
+// object, which has one at a time: it looks whether there is one already, or
+// ends the one before. The class is nil where the method is of no class.
+func (p *Code) holderOf(s *site, around ast.Node, local *way) (held bool, of *class) {
+	m := s.scope.mod
+	fn := m.funcs[around]
+	if fn == nil || fn.class != nil && fn.name == "constructor" {
+		return false, nil
+	}
+	made := &Client{site: s}
+	for _, a := range m.assigns {
+		name, object := memberOf(a.left.node)
+		if !isThis(object) || !slices.Contains(a.stack, around) || !p.holds(a.right, made, 0) {
+			continue
+		}
+		class := a.left.scope.ofClass()
+		if class == nil && a.left.scope.parent != nil && isMethodOfLiteral(s.stack, around) {
+			continue
+		}
+		if local.memo || slices.ContainsFunc(m.sites, func(other *site) bool {
+			closed, ok := isCloser(other)
+			member, of := memberOf(closed)
+			return ok && member == name && isThis(of) && other.scope.ofClass() == class
+		}) {
+			return true, class
+		}
+	}
+	return false, nil
+}
+
+// holdersOf follows an object that holds the client made at s: the names of the
+// functions in which it is made, from the inside out, and the classes of what
+// holds it in turn. Nothing, where no object holds the client.
+func (p *Code) holdersOf(s *site, depth int, seen func(names []string, of *class)) {
+	around, from := enclosing(s.stack)
+	if around == nil || depth > 5 {
+		return
+	}
+	made, above, at := around, s.stack[:from], s.scope
+	held, class := p.holderOf(s, around, &way{memo: true})
+	switch fn := s.scope.mod.funcs[around]; {
+	case class != nil:
+		made, above, at = class.node, class.stack, class.scope.parent
+	case depth == 0 && !held:
+		return
+	case fn != nil && fn.name == "constructor":
+		class = fn.class
+	}
+	seen(p.namesOf(made, above, at), class)
+	for _, caller := range p.callersOf(made, above, at) {
+		p.holdersOf(caller, depth+1, seen)
+	}
+}
+
+// isMethodOfLiteral tells a function that is a property of an object literal.
+func isMethodOfLiteral(stack []ast.Node, fn ast.Node) bool {
+	i := slices.Index(stack, fn)
+	if i < 1 {
+		return false
+	}
+	_, ok := stack[i-1].(*ast.PropertyKeyed)
+	return ok
+}
+
+// callOf is where in a stack the call stands that calls the function behind the
+// stack for each element of a list; -1: what it is handed to is no such call.
+func callOf(stack []ast.Node) int {
+	last := len(stack) - 1
+	if last < 0 {
+		return -1
+	}
+	if call, ok := stack[last].(*ast.CallExpression); ok {
+		if name, of := memberOf(call.Callee); of != nil && slices.Contains([]string{"map", "flatMap", "forEach", "reduce"}, name) {
+			return last
+		}
+	}
+	return -1
 }
 
 // ofOptions is where in a stack the new stands whose options end the stack; -1:
@@ -114,7 +203,38 @@ func (p *Code) callersOf(fn ast.Node, above []ast.Node, at *scope) []*site {
 			}
 		}
 	})
+	if len(list) == 0 {
+		list = p.callsOfParameter(fn, above, at)
+	}
 	p.callers[fn] = list
+	return list
+}
+
+// callsOfParameter are the calls of a function within the project's own function
+// that it is handed to: keep("db", () => new Pool()). A helper that everybody
+// calls does not take every function as a value of its parameter.
+func (p *Code) callsOfParameter(fn ast.Node, above []ast.Node, at *scope) (list []*site) {
+	if len(above) == 0 {
+		return nil
+	}
+	call, ok := above[len(above)-1].(*ast.CallExpression)
+	if !ok {
+		return nil
+	}
+	for _, v := range p.values(Expr{call.Callee, at}) {
+		f := p.functionOf(v)
+		for i, arg := range call.ArgumentList {
+			if f == nil || ast.Node(arg) != fn || i >= len(f.params) {
+				continue
+			}
+			name := lastName(f.params[i])
+			for _, s := range p.sitesIn(f.node) {
+				if name != "" && isName(s.callee, name) && s.scope.lookup(name) == f.scope.names[name] {
+					list = append(list, s)
+				}
+			}
+		}
+	}
 	return list
 }
 
