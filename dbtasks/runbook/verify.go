@@ -36,7 +36,8 @@ type VerifyReport struct {
 	Base      int            `json:"base"`       // sessions after the first reload
 	Peak      int            `json:"peak"`
 	Growth    float64        `json:"growth"`     // sessions a reload, from the base line on
-	FullAfter int            `json:"full_after"` // so many more reloads fill the server (where it heals: quick ones); 0: it does not grow
+	Request   float64        `json:"request"`    // sessions that each request leaves behind, whether there is a reload or not; 0: none
+	FullAfter int            `json:"full_after"` // so many more reloads, or requests, fill the server (where it heals: quick ones); 0: it does not grow
 	HealedMS  int64          `json:"healed_ms"`  // after which the sessions left behind were closed; 0: they were not
 	Usable    int            `json:"usable"`
 	Reloads   []VerifyReload `json:"reloads"`
@@ -115,18 +116,19 @@ type verification struct {
 	before  map[pgops.SessionID]bool // sessions of the database before the proof began
 	server  *provedServer
 	modules []*module
-	limit   int // of the clients that the modules make, all together
+	clients clients
 	beacon  *beacon
 }
 
 // prepare finds the modules, logs in, has the dev server answer, and starts
 // what listens for the modules' reports.
 func (v *verification) prepare(ctx context.Context) error {
-	files, limit, err := clientModules(ctx, v.deps)
-	if err != nil {
+	var err error
+	if v.clients, err = findClients(ctx, v.deps); err != nil {
 		return err
 	}
-	v.report.Modules, v.limit = files, limit
+	files := v.clients.modules
+	v.report.Modules = append(v.report.Modules, files...)
 	if v.held, err = open(ctx, v.deps, openOptions{caller: "dev:verify", one: true}); err != nil {
 		return err
 	}
@@ -165,6 +167,9 @@ func (v *verification) prepare(ctx context.Context) error {
 // fill the server.
 func (v *verification) reloads(ctx context.Context) error {
 	r := v.report
+	if len(v.modules) == 0 {
+		return v.requestsAlone(ctx)
+	}
 	for i := range v.o.Reloads {
 		if err := v.reload(ctx, i+1); err != nil {
 			return err
@@ -182,6 +187,10 @@ func (v *verification) reloads(ctx context.Context) error {
 			step = max(0, n-r.Reloads[i-1].Sessions)
 		}
 		v.deps.progress("reload %d of %d: %d sessions", i+1, v.o.Reloads, n)
+		if r.Request > 0 {
+			v.deps.progress("stopping here: each request leaves sessions behind")
+			break
+		}
 		sample, err := pgops.TakeSample(ctx, v.held.conn, v.deps.Pool.URL().Database)
 		if err != nil {
 			return err
@@ -195,18 +204,45 @@ func (v *verification) reloads(ctx context.Context) error {
 	return nil
 }
 
+// requestsAlone is the proof where the client is made in a file of markup, which
+// can't report that it was evaluated: what it is told by is what requests leave.
+func (v *verification) requestsAlone(ctx context.Context) error {
+	n, failed, err := v.ask(ctx, true)
+	if err != nil {
+		return err
+	}
+	v.report.Base, v.report.Peak, v.report.Reloads = n, n, []VerifyReload{{n, failed}}
+	if v.report.Request > 0 {
+		return nil
+	}
+	return &Failure{Exit: ExitNotDone, Code: "no_client", Message: fmt.Sprintf("Nothing is proven: requests leave nothing behind, and whether reloads do can't be told: %s makes the client, and only a module of JavaScript or TypeScript can report that it was evaluated.", v.clients.markup[0]),
+		Next: "put the client into a module of its own, which " + v.clients.markup[0] + " imports; " + v.deps.Command("dev:check") + " says how"}
+}
+
 // ask asks for the page many times at once, and after the first reload again
 // and again until no session comes of it any more: a pool that is still filling
-// up is no leak.
+// up is no leak. Where sessions come of every burst, beyond what the clients may
+// have, each request leaves some behind.
 func (v *verification) ask(ctx context.Context, fill bool) (sessions, failed int, err error) {
-	for range mostBursts {
+	first := 0
+	for burst := range mostBursts {
 		failed += v.server.burst(ctx, verifyRequests)
 		before := sessions
-		if sessions, err = v.settled(ctx); err != nil || !fill || sessions == before {
-			break
+		if sessions, err = v.settled(ctx); err != nil || !fill || sessions <= before {
+			return sessions, failed, err
+		}
+		sample, err := pgops.TakeSample(ctx, v.held.conn, v.deps.Pool.URL().Database)
+		switch {
+		case err != nil:
+			return sessions, failed, err
+		case burst == 0:
+			first = sessions
+		case sessions > v.clients.limit && (burst == mostBursts-1 || sample.Slots.Free() < sessions-before+keptFree):
+			v.report.Request = float64(sessions-first) / float64(burst*verifyRequests)
+			return sessions, failed, nil
 		}
 	}
-	return sessions, failed, err
+	return sessions, failed, nil
 }
 
 // reload has every module evaluated again and waits until each has reported.
@@ -248,11 +284,15 @@ func (v *verification) close() (seen []string) {
 
 // Headline is the verdict for people.
 func (r VerifyReport) Headline() string {
+	grows, more := fmt.Sprintf("grows %.1f a reload", r.Growth), "reloads"
+	if r.Request > 0 {
+		grows, more = fmt.Sprintf("each request leaves %.1f behind", r.Request), "requests"
+	}
 	switch r.Verdict {
 	case VerdictLeaks:
-		return fmt.Sprintf("peak %d, grows %.1f a reload: leaks; full after about %d more reloads", r.Peak, r.Growth, r.FullAfter)
+		return fmt.Sprintf("peak %d, %s: leaks; full after about %d more %s", r.Peak, grows, r.FullAfter, more)
 	case VerdictHeals:
-		return fmt.Sprintf("peak %d, grows %.1f a reload: leaks, and heals within %.0f s; about %d more reloads within that time fill the server", r.Peak, r.Growth, math.Ceil(float64(r.HealedMS)/1000), r.FullAfter)
+		return fmt.Sprintf("peak %d, %s: leaks, and heals within %.0f s; about %d more %s within that time fill the server", r.Peak, grows, math.Ceil(float64(r.HealedMS)/1000), r.FullAfter, more)
 	}
 	return fmt.Sprintf("peak %d, growth %.1f a reload: does not leak", r.Peak, r.Growth)
 }

@@ -76,7 +76,12 @@ func (v *verification) judge(ctx context.Context) error {
 	for i, reload := range r.Reloads {
 		counts[i] = reload.Sessions
 	}
-	if r.Growth = growthOf(counts, v.limit); r.Growth < leastGrowing {
+	each, base := growthOf(counts, v.clients.limit), r.Base
+	r.Growth = each
+	switch {
+	case r.Request > 0:
+		each, base = r.Request, v.clients.limit
+	case each < leastGrowing:
 		return nil
 	}
 	r.Verdict, r.OK, r.Next = VerdictLeaks, false, v.deps.Command("dev:check")+" names the places and the lines to write"
@@ -84,7 +89,7 @@ func (v *verification) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.FullAfter = int(float64(sample.Slots.Free())/r.Growth + 0.5)
+	r.FullAfter = int(float64(sample.Slots.Free())/each + 0.5)
 	done := v.deps.waiting("waiting whether the pools left behind close their sessions")
 	defer done()
 	for began := time.Now(); time.Since(began) < healWithin; {
@@ -92,7 +97,7 @@ func (v *verification) judge(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if n <= r.Base {
+		if n <= base {
 			r.Verdict, r.HealedMS = VerdictHeals, time.Since(began).Milliseconds()
 			return nil
 		}

@@ -24,36 +24,37 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 )
 
-// clientModules are the files that make the database client of the project's
-// app, as dev:check finds them, and how many sessions these clients may have
-// together. Where no client is the app's, those of scripts and tests are taken.
-func clientModules(ctx context.Context, deps *Deps) (files []string, limit int, err error) {
+// clients are what dev:check finds that makes the clients of the project's app,
+// or, where no client is the app's, those of scripts and tests.
+type clients struct {
+	modules []string // files that can report that they were evaluated
+	markup  []string // files that can't: .astro, .svelte, .vue
+	limit   int      // how many sessions the clients may have together
+}
+
+func findClients(ctx context.Context, deps *Deps) (c clients, err error) {
 	found, err := checklist.Check(ctx, checklist.Options{Config: deps.Config, Cores: runtime.NumCPU(), NoServer: "not asked"})
 	if err != nil {
-		return nil, 0, err
+		return c, err
 	}
-	app := slices.ContainsFunc(found.Clients, func(c checklist.Client) bool { return c.Role == "app" })
-	hidden := ""
-	for _, c := range found.Clients {
-		switch {
-		case app && c.Role != "app":
-		case !reportsItself(c.File):
-			hidden = c.File
-		default:
-			limit += cmp.Or(c.Limit, driversLimit)
-			if !slices.Contains(files, c.File) {
-				files = append(files, c.File)
-			}
+	app := slices.ContainsFunc(found.Clients, func(made checklist.Client) bool { return made.Role == "app" })
+	for _, made := range found.Clients {
+		if app && made.Role != "app" {
+			continue
+		}
+		c.limit += cmp.Or(made.Limit, driversLimit)
+		list := &c.markup
+		if reportsItself(made.File) {
+			list = &c.modules
+		}
+		if !slices.Contains(*list, made.File) {
+			*list = append(*list, made.File)
 		}
 	}
-	if len(files) > 0 {
-		return files, limit, nil
+	if len(c.modules)+len(c.markup) == 0 {
+		return c, &Failure{Exit: ExitNotDone, Code: "no_client", Message: "Nothing is proven: no module of this project was found that makes a client of PostgreSQL.", Next: deps.Command("dev:check") + " says what was read"}
 	}
-	message := "no module of this project was found that makes a client of PostgreSQL"
-	if hidden != "" {
-		message = "the client is made in " + hidden + ", which can't report that it was evaluated: only a module of JavaScript or TypeScript can"
-	}
-	return nil, 0, &Failure{Exit: ExitNotDone, Code: "no_client", Message: "Nothing is proven: " + message + ".", Next: deps.Command("dev:check") + " says what was read"}
+	return c, nil
 }
 
 // driversLimit is how many connections a client without a limit takes: most

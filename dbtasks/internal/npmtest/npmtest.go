@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 )
@@ -43,4 +45,44 @@ func Unavailable(t testing.TB, why string) {
 		t.Fatal(why)
 	}
 	t.Skip(why)
+}
+
+// nodes are the versions of Node.js that were installed, by what was asked for.
+var (
+	nodesMu sync.Mutex
+	nodes   = map[string]string{}
+)
+
+// Node is the folder of the programs of another version of Node.js ("22"), from
+// npm. It is installed once a machine, in the user's cache.
+func Node(t testing.TB, version string) string {
+	t.Helper()
+	nodesMu.Lock()
+	defer nodesMu.Unlock()
+	if dir := nodes[version]; dir != "" {
+		return dir
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		Unavailable(t, err.Error())
+	}
+	root := filepath.Join(cache, "dbtasks-tests", "node"+version)
+	bin := filepath.Join(root, "node_modules", "node", "bin")
+	if exec.Command(filepath.Join(bin, "node"), "-v").Run() != nil {
+		if err := os.MkdirAll(root, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		npm := exec.Command("npm", "install", "--prefix", root, "--no-audit", "--no-fund", "--loglevel=error", "node@"+version)
+		npm.Dir = root
+		npm.Env = append(os.Environ(), "npm_config_update_notifier=false")
+		out, err := npm.CombinedOutput()
+		if err == nil {
+			err = exec.Command(filepath.Join(bin, "node"), "-v").Run()
+		}
+		if err != nil {
+			Unavailable(t, fmt.Sprintf("npm can't install Node.js %s: %v: %s", version, err, out))
+		}
+	}
+	nodes[version] = bin
+	return bin
 }
