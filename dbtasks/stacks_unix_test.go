@@ -34,6 +34,7 @@ type stack struct {
 	node   string // major version that it wants; "": any
 	files  []txtar.File
 	needs  []string // packages of the driver: "pg@8.23.1"
+	run    []string // what it wants to be run when it is installed
 	module string   // the driver's part of the client module
 }
 
@@ -69,7 +70,9 @@ func readStack(t *testing.T, name string) stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.needs, s.module = strings.Fields(string(d.Comment)), string(d.Files[0].Data)
+	needs, run, _ := strings.Cut(string(d.Comment), "run: ")
+	s.needs, s.run, s.module = strings.Fields(needs), strings.Fields(run), string(d.Files[0].Data)
+	s.files = append(s.files, d.Files[1:]...)
 	return s
 }
 
@@ -109,15 +112,20 @@ func (s stack) make(t *testing.T, url string) *app {
 		t.Fatal(err)
 	}
 	a.write(".env", fmt.Sprintf("DATABASE_URL=%q\nDBTASKS_PORTS=%d\n", url, a.port))
-	a.write(".gitignore", "node_modules\n.env\n")
+	a.write(".gitignore", "node_modules\n.env\nsrc/generated\n")
 	// Not every framework fills process.env from .env.
-	a.env = []string{"DATABASE_URL=" + url, "npm_config_update_notifier=false", "NEXT_TELEMETRY_DISABLED=1", "ASTRO_TELEMETRY_DISABLED=1", "NUXT_TELEMETRY_DISABLED=1"}
+	// prisma generate wants to download engines that it does not use.
+	a.env = []string{"DATABASE_URL=" + url, "PRISMA_SCHEMA_ENGINE_BINARY=" + self(t), "PRISMA_QUERY_ENGINE_LIBRARY=" + self(t), "npm_config_update_notifier=false", "NEXT_TELEMETRY_DISABLED=1", "ASTRO_TELEMETRY_DISABLED=1", "NUXT_TELEMETRY_DISABLED=1"}
 	if s.node != "" {
 		a.env = append(a.env, "PATH="+npmtest.Node(t, s.node)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	}
-	npm := a.command("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--loglevel=error", "--legacy-peer-deps")
-	if out, err := npm.CombinedOutput(); err != nil {
-		npmtest.Unavailable(t, fmt.Sprintf("npm can't install %s: %v: %s", s.name, err, out))
+	for _, c := range [][]string{{"npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--loglevel=error", "--legacy-peer-deps"}, s.run} {
+		if len(c) == 0 {
+			continue
+		}
+		if out, err := a.command(c...).CombinedOutput(); err != nil {
+			npmtest.Unavailable(t, fmt.Sprintf("%s can't be installed from npm: %v: %v: %s", s.name, c, err, out))
+		}
 	}
 	return a
 }
