@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/npmtest"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 )
 
 // scaffolded is a Vite project with node-postgres that dev:init was run in by
@@ -61,6 +65,26 @@ func TestWhatInitWritesRunsWithoutGoAndWithIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("the magefile")
+	// The three spellings of the 3 a.m. page, from the project's root.
+	program := filepath.Join(t.TempDir(), "mage")
+	if out, err := exec.Command("go", "build", "-o", program, "github.com/magefile/mage").CombinedOutput(); err != nil {
+		t.Fatalf("build mage: %v: %s", err, out)
+	}
+	s := pgtest.Start(t, pgserver.DisposableOptions{})
+	db := s.NewDatabase()
+	spellings := [][]string{{program, "db:cleanup"}, {"go", "tool", "mage", "db:cleanup"}, {"npm", "run", "db:cleanup"}}
+	for _, spelling := range spellings {
+		if _, err := exec.LookPath(spelling[0]); err != nil {
+			npmtest.Unavailable(t, spelling[0]+" is not here")
+		}
+		db.Open(2, "leak")
+		cmd := exec.Command(spelling[0], spelling[1:]...)
+		cmd.Dir = dir
+		cmd.Env = append(withoutSettings(os.Environ()), "MAGEFILE_CACHE="+filepath.Join(dir, "cache"), "DATABASE_URL="+db.URL("connection_limit=5"))
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Ended 2 idle sessions") {
+			t.Errorf("%s: %v: %s", strings.Join(spelling, " "), err, out)
+		}
+	}
 	if out, code := wrapper("db:cleanup", "--dry"); code != 2 || strings.Contains(out, "flag") {
 		t.Errorf("exit %d\n%s", code, out)
 	}

@@ -43,6 +43,8 @@ func Init(ctx context.Context, deps *Deps, o InitOptions) (InitReport, error) {
 		return r, initFailure(err)
 	}
 	options := scaffold.Options{Port: deps.Config.Ports.First(), Source: func() (string, error) { return scaffold.FindSource(o.Source, o.Executable) }}
+	// npm's and every other manager's place of it, links followed.
+	options.Package = strings.Contains(filepath.ToSlash(o.Executable), "/node_modules/@pgrunbook/dbtasks")
 	if name := filepath.Base(o.Executable); strings.TrimSuffix(name, ".exe") == "dbtasks" {
 		options.Program = o.Executable
 	}

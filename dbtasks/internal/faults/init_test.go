@@ -105,7 +105,7 @@ func (s *scene) initCutShort(sig syscall.Signal) outcome {
 	for range 20 {
 		cmd, stdout, stderr := s.command("dev:init")
 		s.must(cmd.Start())
-		for deadline := time.Now().Add(10 * time.Second); !s.exists("magefiles/go.mod") && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(10 * time.Second); !s.exists("go.mod") && time.Now().Before(deadline); {
 			time.Sleep(200 * time.Microsecond)
 		}
 		s.must(cmd.Process.Signal(syscall.SIGSTOP))

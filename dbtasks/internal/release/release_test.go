@@ -103,6 +103,26 @@ func TestWhatIsReleasedRunsWithoutGoAndNetwork(t *testing.T) {
 		}
 	})
 
+	t.Run("npm, dev:init writes nothing that knows a machine", func(t *testing.T) {
+		shop := u.shop(t)
+		u.run(t, shop, "sh", "-c", `mkdir vendor && cp "$@" vendor && npm install -D --offline --no-audit --no-fund ./vendor/*.tgz`, "sh", native, chooser)
+		u.run(t, shop, "node", "-e", `const fs = require("fs"), p = JSON.parse(fs.readFileSync("package.json"));
+			p.scripts = { dev: "vite dev" }; p.dependencies = { pg: "8" }; p.devDependencies.vite = "8"; fs.writeFileSync("package.json", JSON.stringify(p, null, 2))`)
+		s := pgtest.Start(t, pgserver.DisposableOptions{})
+		db := s.NewDatabase()
+		u.run(t, shop, "sh", "-c", `echo "DATABASE_URL='$1'" > .env`, "sh", db.URL())
+		u.run(t, shop, "npx", "dbtasks", "dev:init")
+		if said := u.run(t, shop, "npm", "run", "db:test"); !strings.Contains(said, "OK: logged in") {
+			t.Errorf("npm run db:test says %s", said)
+		}
+		if out, code := u.try(t, shop, "grep", "-rl", "--exclude-dir=node_modules", "--exclude-dir=vendor", "-e", u.home, "-e", mustAbs(t, "../../.."), "."); code != 1 {
+			t.Errorf("these files name a machine's folder: %s", out)
+		}
+		if said, _ := u.try(t, shop, "npx", "dbtasks", "dev:check"); strings.Contains(said, "WRONG 8.") {
+			t.Errorf("dev:check does not know the scripts: %s", said)
+		}
+	})
+
 	t.Run("npm, signals and exit codes pass through", func(t *testing.T) {
 		shop := u.shop(t)
 		u.run(t, shop, "npm", "install", "-D", "--offline", "--no-audit", "--no-fund", native, chooser)
@@ -145,6 +165,14 @@ func TestWhatIsReleasedRunsWithoutGoAndNetwork(t *testing.T) {
 			}
 		}
 	})
+}
+
+func mustAbs(t *testing.T, path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return abs
 }
 
 func thisPlatform(t *testing.T) Platform {

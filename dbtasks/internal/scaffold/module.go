@@ -53,17 +53,36 @@ func isSource(dir string) bool {
 	return err == nil && moduleLine().FindString(strings.ReplaceAll(string(text), "\r", "")) == "module "+modulePath
 }
 
-// moduleSteps puts the runbook's magefile into a module of its own, so that the
-// project's root stays a JavaScript one. Its requirements are this module's, so
-// that nothing has to be resolved.
+// moduleDir is the folder of the runbook's module: the project's root, where
+// "mage" and "go tool mage" look for it, or magefiles/ where the root is a module
+// already, which gains no requirements by it, or where an earlier version put it.
+// It is "" or ends in a slash.
+func (p Project) moduleDir() string {
+	if p.exists("magefiles/go.mod") {
+		return magefiles
+	}
+	if have, err := readFile(p.path("go.mod")); err == nil && !strings.Contains(string(have), modulePath) {
+		return magefiles
+	}
+	return ""
+}
+
+const magefiles = "magefiles/"
+
+// moduleSteps puts the runbook's magefile into a module. Its requirements are
+// this module's, so that nothing has to be resolved.
 func (p Project) moduleSteps(o Options) ([]Step, error) {
+	if o.Package {
+		return nil, nil
+	}
 	if have := p.ownModule(); have != "" {
 		return []Step{{Path: have, Action: Keep, Why: "imports dbtasks already"}}, nil
 	}
 	magefile := p.file("magefiles/magefile.go", rendered("magefile", nil), "imports dbtasks: every target comes of it",
 		"import (\n\t//mage:import\n\t_ \""+modulePath+"/dbtasks\"\n)\n")
-	if have, err := readFile(p.path("magefiles/go.mod")); err == nil && strings.Contains(string(have), modulePath) {
-		sum := Step{Path: "magefiles/go.sum", Action: Keep, Why: "belongs to the go.mod that is there"}
+	dir := p.moduleDir()
+	if have, err := readFile(p.path(dir + "go.mod")); err == nil && strings.Contains(string(have), modulePath) {
+		sum := Step{Path: dir + "go.sum", Action: Keep, Why: "belongs to the go.mod that is there"}
 		if !p.exists(sum.Path) {
 			if sum, err = p.sumStep(o); err != nil {
 				return nil, err
@@ -79,12 +98,23 @@ func (p Project) moduleSteps(o Options) ([]Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read what dbtasks needs: %w", err)
 	}
-	text := moduleLine().ReplaceAll(bytes.ReplaceAll(gomod, []byte("\r"), nil), []byte("module magefiles"))
+	text := moduleLine().ReplaceAll(bytes.ReplaceAll(gomod, []byte("\r"), nil), []byte("module "+p.moduleName(dir)))
 	text = fmt.Appendf(text, "\nrequire %s v0.0.0\n\n// Not published yet: a clone on this machine.\nreplace %s => %s\n", modulePath, modulePath, modFileQuote(source))
-	mod := p.file("magefiles/go.mod", text, "the runbook's module; not published yet, so it names its folder on this machine: "+source,
+	if dir == "" {
+		text = append(text, "\nignore ./node_modules\n"...) // packages there may have Go files
+	}
+	mod := p.file(dir+"go.mod", text, "the runbook's module; not published yet, so it names its folder on this machine: "+source,
 		fmt.Sprintf("tool github.com/magefile/mage\nrequire %s v0.0.0\nreplace %s => %s\n", modulePath, modulePath, modFileQuote(source)))
 	sum, err := p.sumStep(o)
 	return []Step{magefile, mod, sum}, err
+}
+
+// moduleName names a module that nobody imports.
+func (p Project) moduleName(dir string) string {
+	if dir != "" {
+		return "magefiles"
+	}
+	return "runbook"
 }
 
 // sumStep is the go.sum that belongs to this module's requirements.
@@ -97,13 +127,13 @@ func (p Project) sumStep(o Options) (Step, error) {
 	if err != nil {
 		return Step{}, fmt.Errorf("read the checksums of what dbtasks needs: %w", err)
 	}
-	return p.file("magefiles/go.sum", gosum, "the checksums of what it needs", "what go mod tidy adds\n"), nil
+	return p.file(p.moduleDir()+"go.sum", gosum, "the checksums of what it needs", "what go mod tidy adds\n"), nil
 }
 
-// moduleThere is the step of a magefiles/go.mod that names dbtasks: the clone
+// moduleThere is the step of a go.mod that names dbtasks: the clone
 // that it names may be another developer's.
 func (p Project) moduleThere(have []byte, o Options) Step {
-	s := Step{Path: "magefiles/go.mod", Action: Keep, Why: "names dbtasks already"}
+	s := Step{Path: p.moduleDir() + "go.mod", Action: Keep, Why: "names dbtasks already"}
 	m := replaceLine().FindSubmatch(have)
 	if m == nil {
 		return s
@@ -111,7 +141,7 @@ func (p Project) moduleThere(have []byte, o Options) Step {
 	named := strings.Trim(string(m[1]), "`\"")
 	dir := named
 	if !filepath.IsAbs(dir) {
-		dir = p.path("magefiles/" + named)
+		dir = p.path(p.moduleDir() + named)
 	}
 	if isSource(dir) {
 		return s
@@ -149,7 +179,10 @@ func modFileQuote(path string) string {
 }
 
 // scriptSteps are the wrappers, as they stand in this repository.
-func (p Project) scriptSteps() ([]Step, error) {
+func (p Project) scriptSteps(o Options) ([]Step, error) {
+	if o.Package {
+		return nil, nil
+	}
 	names, err := fs.Glob(scripts.Files, "*.sh")
 	if err != nil {
 		return nil, err
@@ -183,7 +216,7 @@ func sameSize(a, b string) bool {
 // programSteps copy the compiled runbook, so that the wrappers need no Go. It
 // comes last: the wrappers take it only when it is newer than its sources.
 func (p Project) programSteps(o Options) []Step {
-	if o.Program == "" {
+	if o.Program == "" || o.Package {
 		return nil
 	}
 	s := Step{Path: "bin/dbtasks", Action: Create, Why: "this program: the wrappers need no Go then", from: o.Program, mode: 0o755}

@@ -19,6 +19,10 @@ type Options struct {
 	// *ProjectError.
 	Source  func() (string, error)
 	Program string // a compiled runbook to copy to bin/dbtasks; empty: none
+	// Package tells that the program is that of the project's own npm package,
+	// which its scripts call by name: no magefile, no wrapper, and nothing that
+	// knows a machine.
+	Package bool
 	Port    int    // of the dev server
 }
 
@@ -26,14 +30,10 @@ type Options struct {
 // *ProjectError.
 func New(p Project, cfg *settings.Config, o Options) (Plan, error) {
 	plan := Plan{Project: p, HasURL: cfg.Origin(settings.DatabaseURL).Variable != ""}
-	module, err := p.moduleSteps(o)
-	if err != nil {
-		return plan, err
-	}
-	plan.Steps = append(plan.Steps, module...)
 	for _, part := range []func() ([]Step, error){
-		p.scriptSteps,
-		p.packageSteps,
+		func() ([]Step, error) { return p.moduleSteps(o) },
+		func() ([]Step, error) { return p.scriptSteps(o) },
+		func() ([]Step, error) { return p.packageSteps(o) },
 		func() ([]Step, error) { return p.envSteps(cfg) },
 		p.ignoreSteps,
 		p.clientSteps,

@@ -15,13 +15,18 @@ import (
 )
 
 // packageSteps adds the npm scripts that are not there.
-func (p Project) packageSteps() ([]Step, error) {
+func (p Project) packageSteps(o Options) ([]Step, error) {
 	const file = "package.json"
 	wanted := []member{
 		{"db:cleanup", "bash scripts/cleanup-db-connections.sh"},
 		{"db:monitor", "bash scripts/monitor-connections.sh"},
 		{"db:test", "bash scripts/run-target.sh db:test"},
 		{"dev:recover", "bash scripts/recover.sh"},
+	}
+	if o.Package {
+		for i, m := range wanted {
+			wanted[i].value = "dbtasks " + m.key
+		}
 	}
 	if p.Vitest {
 		wanted = append(wanted, member{"test:run", "vitest run"})
