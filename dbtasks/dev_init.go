@@ -3,6 +3,8 @@ package dbtasks
 import (
 	"context"
 	"os"
+	"path/filepath"
+	"runtime"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
@@ -17,13 +19,37 @@ import (
 func (Dev) Init(
 	ctx context.Context,
 	dry *bool, // print the plan; write nothing
+	undo *bool, // take out what it has put in, and nothing else
 ) error {
 	return target{name: "dev:init"}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+		state := stateFolder()
+		if isSet(undo) {
+			report, err := runbook.UndoInit(ctx, d, runbook.InitOptions{Dry: isSet(dry), State: state})
+			return result{report: report, text: func(p *screen.Printer) { p.UndoInit(report) }, plan: report, exit: exitOf(report.OK), why: "dev:init -undo: what was changed since is left, see above"}, err
+		}
 		executable, err := os.Executable()
 		if err != nil {
 			executable = "" // then the source is told from elsewhere
 		}
-		report, err := runbook.Init(ctx, d, runbook.InitOptions{Dry: isSet(dry), Source: os.Getenv("DBTASKS_SOURCE"), Executable: executable})
+		report, err := runbook.Init(ctx, d, runbook.InitOptions{Dry: isSet(dry), Source: os.Getenv("DBTASKS_SOURCE"), Executable: executable, State: state})
 		return result{report: report, text: func(p *screen.Printer) { p.Init(report) }, plan: report, exit: exitOf(report.OK)}, err
 	})
+}
+
+// stateFolder is where this tool keeps what it has to know later, by the
+// conventions of the system; empty where there is no place for it.
+func stateFolder() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "dbtasks")
+	}
+	if runtime.GOOS == "linux" {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, ".local", "state", "dbtasks")
+		}
+		return ""
+	}
+	if dir, err := os.UserConfigDir(); err == nil {
+		return filepath.Join(dir, "dbtasks")
+	}
+	return ""
 }

@@ -122,3 +122,28 @@ func TestTheOutputOfInitIsAPatchThatTakesTheDifferenceOver(t *testing.T) {
 		t.Error(o)
 	}
 }
+
+func TestInitIsTakenOutAgain(t *testing.T) {
+	t.Parallel()
+	dir := scaffolded(t)
+	state := []string{"XDG_STATE_HOME=" + filepath.Join(compiled.dir, "state")} // of scaffolded's run
+	if o := runIn(t, dir, state, "dev:init", "-undo", "-dry"); o.code != 0 || !strings.HasPrefix(o.stdout, "Would take dev:init out of ") {
+		t.Fatal(o)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "bin", "dbtasks")); err != nil {
+		t.Fatal("a dry run has removed bin/dbtasks")
+	}
+	if o := runIn(t, dir, state, "dev:init", "-undo"); o.code != 0 || !strings.HasPrefix(o.stdout, "Took dev:init out of ") {
+		t.Fatal(o)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != "package.json" {
+		t.Errorf("left: %q, %v", left, err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "package.json")); err != nil || strings.Contains(string(text), "db:cleanup") {
+		t.Errorf("package.json: %s, %v", text, err)
+	}
+	if o := runIn(t, dir, state, "dev:init", "-undo"); o.code != 2 || !strings.Contains(o.stderr, "Nothing is recorded") {
+		t.Error(o)
+	}
+}

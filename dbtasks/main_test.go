@@ -68,7 +68,7 @@ func runIn(t *testing.T, dir string, env []string, args ...string) outcome {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary(t), args...)
 	cmd.Dir = dir
-	cmd.Env = append(withoutSettings(os.Environ()), env...)
+	cmd.Env = append(append(withoutSettings(os.Environ()), "XDG_STATE_HOME="+filepath.Join(compiled.dir, "state")), env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	return outcome{exitCode(cmd.Run()), stdout.String(), stderr.String()}

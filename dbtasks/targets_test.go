@@ -21,7 +21,7 @@ var contract = []string{
 	"db:who json=bool",
 	"dev:check json=bool",
 	"dev:drill slots=int",
-	"dev:init dry=bool",
+	"dev:init dry=bool undo=bool",
 	"dev:recover dry=bool remote=string restart=string start=bool",
 	"dev:start command=string guard=int port=int replace=bool",
 	"dev:stop all=bool dry=bool grace=time.Duration json=bool",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/scaffold"
@@ -20,6 +21,9 @@ type InitOptions struct {
 	// Executable is this program's file. A compiled bin/dbtasks is copied into
 	// the project, so that the wrappers need no Go; others are not.
 	Executable string
+	// State is the folder in which it is recorded what was written, for Undo;
+	// empty: nowhere.
+	State string
 }
 
 // InitReport is the plan, and how far it was applied.
@@ -63,6 +67,11 @@ func Init(ctx context.Context, deps *Deps, o InitOptions) (InitReport, error) {
 		}
 		return r, nil
 	}
+	if o.State != "" && r.Plan.Writes() > 0 {
+		if err := scaffold.Record(r.Plan, o.State); err != nil {
+			deps.progress("note: -undo will not be possible: %v", err)
+		}
+	}
 	if r.Written, err = scaffold.Apply(ctx, r.Plan); err != nil {
 		message := fmt.Sprintf("Not wholly done: %s. %d of %d files are written, none of them half; the next run goes on.", scaffold.Tidy(err), r.Written, r.Plan.Writes())
 		if r.Written == 0 {
@@ -92,6 +101,40 @@ func initNext(deps *Deps, plan scaffold.Plan) []string {
 		}
 	}
 	return append(next, p.Run("db:test"))
+}
+
+// UndoReport is what was to be taken out again, and how far that came.
+type UndoReport struct {
+	OK      bool
+	Dry     bool
+	Undo    scaffold.Undo
+	Changed int
+}
+
+// UndoInit takes out what Init has put into the project and nothing else: what
+// was changed since is left, and named; the report is not OK then.
+func UndoInit(_ context.Context, deps *Deps, o InitOptions) (UndoReport, error) {
+	r := UndoReport{Dry: o.Dry}
+	var err error
+	r.Undo, err = scaffold.PlanUndo(o.State, deps.Config.Root)
+	switch {
+	case errors.Is(err, scaffold.ErrNoRecord):
+		return r, &Failure{Exit: ExitSettings, Code: "no_record", Message: fmt.Sprintf("Nothing is recorded that dev:init has written into %s by this user on this machine; nothing was touched.", deps.Config.Root),
+			Next: deps.Command("dev:init -dry") + " names the files that are its own"}
+	case err != nil:
+		return r, err
+	case o.Dry:
+		r.OK = true
+		return r, nil
+	case deps.Config.ReadOnly:
+		r.Dry = true
+		return r, refusedReadOnly(deps, "dev:init -undo")
+	}
+	if r.Changed, err = r.Undo.Apply(); err != nil {
+		return r, &Failure{Exit: ExitNotDone, Code: "not_written", Message: fmt.Sprintf("Not wholly done: %s. %d files are as they were.", scaffold.Tidy(err), r.Changed), Next: deps.Command("dev:init -undo"), Err: err}
+	}
+	r.OK = !slices.ContainsFunc(r.Undo.Steps, func(s scaffold.UndoStep) bool { return s.Action == scaffold.Leave })
+	return r, nil
 }
 
 func initFailure(err error) error {

@@ -38,6 +38,7 @@ var Targets = []Target{
 	}},
 	{Name: "dev:init", Synopsis: "puts the solution into a SvelteKit, Vite or Next.js project with Prisma or node-postgres.", Help: "Init puts the solution into a SvelteKit, Vite or Next.js project with Prisma or node-postgres.  The runbook's magefile and wrappers, npm scripts, the pool limit, a client module that survives hot reload, the settings of Vite and Vitest. What exists is never overwritten: lines are added where that changes nothing else, and shown where it would. A second run has nothing to do. DBTASKS_SOURCE names your clone of this module where it can't be told.", Flags: []Flag{
 		{Name: "dry", Type: "bool", Help: "print the plan; write nothing"},
+		{Name: "undo", Type: "bool", Help: "take out what it has put in, and nothing else"},
 	}},
 	{Name: "dev:recover", Synopsis: "runs the emergency procedure: stop, restart PostgreSQL if needed, cleanup -force, test, start.", Help: "Recover runs the emergency procedure: stop, restart PostgreSQL if needed, cleanup -force, test, start.  The plan is printed, then each step with its time; it stops at the first that fails and says what is done, what is not, and the one next command.", Flags: []Flag{
 		{Name: "restart", Type: "string", Help: "auto, always or never (default auto: only when nobody is let in even then)"},

@@ -23,7 +23,7 @@ type Options struct {
 	// which its scripts call by name: no magefile, no wrapper, and nothing that
 	// knows a machine.
 	Package bool
-	Port    int    // of the dev server
+	Port    int // of the dev server
 }
 
 // New makes the plan for a project and changes nothing. The error is a

@@ -46,6 +46,26 @@ func (p *Printer) Init(r runbook.InitReport) {
 	}
 }
 
+// UndoInit shows what is taken out, and what is left.
+func (p *Printer) UndoInit(r runbook.UndoReport) {
+	count := map[scaffold.UndoAction]int{}
+	for _, s := range r.Undo.Steps {
+		count[s.Action]++
+	}
+	left := ""
+	if n := count[scaffold.Leave]; n > 0 {
+		left = "; " + plural(n, "file") + " left, which you have changed since"
+	}
+	if r.Dry {
+		p.outcome(true, "Would take dev:init out of %s: %s removed, %s as they were%s; nothing was touched.", r.Undo.Root, plural(count[scaffold.Remove], "file"), plural(count[scaffold.Restore], "file"), left)
+	} else {
+		p.outcome(r.OK, "Took dev:init out of %s: %s removed, %s as they were%s.", r.Undo.Root, plural(count[scaffold.Remove], "file"), plural(count[scaffold.Restore], "file"), left)
+	}
+	for _, s := range r.Undo.Steps {
+		p.line("  %-8s %s: %s", s.Action, s.Path, s.Why)
+	}
+}
+
 func (p *Printer) initStep(s scaffold.Step, show bool) {
 	p.line("  %-8s %s: %s", s.Action, s.Path, s.Why)
 	if !show {
