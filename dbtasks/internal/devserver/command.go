@@ -4,6 +4,7 @@
 package devserver
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -46,7 +47,8 @@ func (c Command) String() string { return c.Line }
 func (c Command) GoString() string { return "devserver.Command{Line: " + strconv.Quote(c.Line) + "}" }
 
 // Dev is the command of the dev server: configured, run through the shell, or
-// "<package manager> run dev". The port is in PORT, and also in the tool's own
+// "<package manager> run dev"; in a Go project without package.json what goCommand
+// says. The port is in PORT, and also in the tool's own
 // flag where the command ends in a dev server that has one (jsproject's table of
 // frameworks): Astro and React Router ignore PORT, Vite does too.
 //
@@ -80,7 +82,8 @@ func Dev(root, configured string, port int, environ []string) (Command, error) {
 }
 
 // Test is the command of the project's tests: configured, run through the
-// shell, or "<package manager> run test:run". Environment and errors as Dev's.
+// shell, "<package manager> run test:run", or "go test ./...". Environment and
+// errors as Dev's.
 func Test(root, configured string, environ []string) (Command, error) {
 	c, _, _, err := newCommand(root, configured, TestSetting, "test:run", environ)
 	return c, err
@@ -109,6 +112,12 @@ func newCommand(root, configured, setting, script string, environ []string) (c C
 		c.Line, c.Args = credentials().ReplaceAllString(configured, "$1***@"), shell(configured)
 		return c, configured, "", nil
 	}
+	if errors.Is(pkgErr, jsproject.ErrNoPackage) && plainfile.Exists(filepath.Join(root, "go.mod")) {
+		if c.Line = goCommand(root, script); c.Line != "" {
+			c.Args = shell(c.Line)
+			return c, c.Line, "", nil
+		}
+	}
 	m = jsproject.Manager(root)
 	line, ok := pkg.Scripts[script]
 	if pkgErr == nil && !ok {
@@ -121,6 +130,41 @@ func newCommand(root, configured, setting, script string, environ []string) (c C
 	c.Line = strings.Join(c.Args, " ")
 	return c, line, m, nil
 }
+
+// goCommand is what runs a Go project, or its tests: the live-reload tool that
+// has a file of settings there, else the Go command with the one main package;
+// empty where there is none, or several.
+func goCommand(root, script string) string {
+	if script == "test:run" {
+		return "go test ./..."
+	}
+	for _, tool := range []struct{ file, command string }{{".air.toml", "air"}, {"air.toml", "air -c air.toml"}, {"reflex.conf", "reflex -c reflex.conf"}} {
+		if plainfile.Exists(filepath.Join(root, tool.file)) {
+			return tool.command
+		}
+	}
+	if hasMain(root) {
+		return "go run ."
+	}
+	if commands, _ := filepath.Glob(filepath.Join(root, "cmd", "*", "main.go")); len(commands) == 1 {
+		return "go run ./cmd/" + filepath.Base(filepath.Dir(commands[0]))
+	}
+	return ""
+}
+
+// hasMain tells whether a folder's own package is a program.
+func hasMain(dir string) bool {
+	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
+	for _, file := range files {
+		text, err := plainfile.Read(file, plainfile.Settings)
+		if err == nil && mainPackage().Match(text) && !strings.HasSuffix(file, "_test.go") && !strings.Contains(string(text), "//go:build mage") {
+			return true
+		}
+	}
+	return false
+}
+
+var mainPackage = lazyregexp.New(`(?m)^package main\b`)
 
 // missingScript is the script that a configured command runs and package.json
 // does not have; empty: there is none, or it can't be told.

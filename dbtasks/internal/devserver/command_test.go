@@ -170,6 +170,31 @@ func TestAConfiguredCommandRunsThroughTheShell(t *testing.T) {
 	}
 }
 
+func TestAGoProjectNeedsNoSetting(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("cmd /C there")
+	}
+	mod, program := "module x\n", "package main\n\nfunc main() {}\n"
+	for _, c := range []struct {
+		files map[string]string
+		want  string
+	}{
+		{map[string]string{"go.mod": mod, "main.go": program}, "go run ."},
+		{map[string]string{"go.mod": mod, "main.go": program, ".air.toml": ""}, "air"},
+		{map[string]string{"go.mod": mod, "cmd/shop/main.go": program}, "go run ./cmd/shop"},
+		{map[string]string{"go.mod": mod, "magefile.go": "//go:build mage\n\n" + program, "cmd/shop/main.go": program}, "go run ./cmd/shop"},
+	} {
+		dir := project(t, c.files)
+		if cmd, err := Dev(dir, "", 3000, nil); err != nil || cmd.Line != c.want {
+			t.Errorf("%v: %+v, %v", c.files, cmd, err)
+		}
+		if cmd, err := Test(dir, "", nil); err != nil || cmd.Line != "go test ./..." {
+			t.Errorf("%v: %+v, %v", c.files, cmd, err)
+		}
+	}
+}
+
 func TestAMissingScriptNamesTheSettingAndTheLineToWrite(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -44,8 +44,8 @@ const (
 	CauseTLSNotOffered     Cause = "tls_not_offered"
 	CauseTLSCertificate    Cause = "tls_certificate"
 	CausePasswordInClear   Cause = "password_in_clear" // the server asks for it as it is or as an MD5 hash, on a way that others can read: it was not sent
-	CauseSlotsFull         Cause = "slots_full"     // every slot is taken, the reserved ones too
-	CauseReservedOnly      Cause = "slots_reserved" // only the reserved slots are left
+	CauseSlotsFull         Cause = "slots_full"        // every slot is taken, the reserved ones too
+	CauseReservedOnly      Cause = "slots_reserved"    // only the reserved slots are left
 	CauseRoleLimit         Cause = "role_limit"
 	CauseDatabaseLimit     Cause = "database_limit"
 	CausePoolerLimit       Cause = "pooler_limit"
