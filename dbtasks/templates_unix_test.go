@@ -56,7 +56,7 @@ var templates = []template{
 			"prisma/schema.prisma": "generator client {\n\tprovider = \"prisma-client\"\n\toutput = \"../src/generated/prisma\"\n}\n\ndatasource db {\n\tprovider = \"postgresql\"\n}\n",
 			"prisma.config.ts":     "import \"dotenv/config\";\nimport { defineConfig } from \"prisma/config\";\n\nexport default defineConfig({ schema: \"prisma/schema.prisma\", datasource: { url: process.env.DATABASE_URL } });\n",
 			"src/lib/prisma.ts":    "import { PrismaPg } from \"@prisma/adapter-pg\";\nimport { PrismaClient } from \"../generated/prisma/client\";\n\nconst kept = globalThis as unknown as { prisma?: PrismaClient };\nexport const prisma = (kept.prisma ??= new PrismaClient({ adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL!, max: 5 }) }));\n",
-			"src/app/page.tsx":     "import { prisma } from \"@/lib/prisma\";\n\nexport const dynamic = \"force-dynamic\";\n\nexport default async function Home() {\n\tconst rows = await prisma.$queryRaw<{ n: number }[]>`select 41 + 1 as n`;\n\treturn <p>{`the answer is ${rows[0].n}`}</p>;\n}\n",
+			"src/app/page.tsx":     "import { connection } from \"next/server\";\nimport { Suspense } from \"react\";\nimport { prisma } from \"@/lib/prisma\";\n\nasync function Answer() {\n\tawait connection();\n\tconst rows = await prisma.$queryRaw<{ n: number }[]>`select 41 + 1 as n`;\n\treturn <p>{`the answer is ${rows[0].n}`}</p>;\n}\n\nexport default function Home() {\n\treturn <Suspense><Answer /></Suspense>;\n}\n",
 			".env":                 "# This was inserted by `prisma init`:\nDATABASE_URL=\"prisma+postgres://localhost:51213/?api_key=x\"\n",
 		},
 		after: [][]string{{"npx", "prisma", "generate"}}},
