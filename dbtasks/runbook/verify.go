@@ -31,6 +31,7 @@ type VerifyReport struct {
 	URL       string         `json:"url"`
 	Started   bool           `json:"started"`    // the dev server was started for the proof, and stopped after it
 	Command   string         `json:"command"`    // that started it
+	Static    bool           `json:"static"`     // the dev server evaluates nothing again when a file changes, nor restarts
 	Modules   []string       `json:"modules"`    // that make the client, relative to the project's root; they are what is evaluated again
 	CountedBy string         `json:"counted_by"` // "process": sessions of the dev server's processes; "database": of the whole database
 	Base      int            `json:"base"`       // sessions after the first reload
@@ -174,6 +175,10 @@ func (v *verification) reloads(ctx context.Context) error {
 		if err := v.reload(ctx, i+1); err != nil {
 			return err
 		}
+		if r.Static {
+			v.deps.progress("%s was changed, and nothing was evaluated again", r.Modules[0])
+			return v.requestsAlone(ctx)
+		}
 		n, failed, err := v.ask(ctx, i == 0)
 		if err != nil {
 			return err
@@ -204,15 +209,16 @@ func (v *verification) reloads(ctx context.Context) error {
 	return nil
 }
 
-// requestsAlone is the proof where the client is made in a file of markup, which
-// can't report that it was evaluated: what it is told by is what requests leave.
+// requestsAlone is the proof where no module can report that it was evaluated:
+// the client is made in a file of markup, or the dev server evaluates nothing
+// again. What it is told by is what requests leave behind.
 func (v *verification) requestsAlone(ctx context.Context) error {
 	n, failed, err := v.ask(ctx, true)
 	if err != nil {
 		return err
 	}
 	v.report.Base, v.report.Peak, v.report.Reloads = n, n, []VerifyReload{{n, failed}}
-	if v.report.Request > 0 {
+	if v.report.Request > 0 || v.report.Static {
 		return nil
 	}
 	return &Failure{Exit: ExitNotDone, Code: "no_client", Message: fmt.Sprintf("Nothing is proven: requests leave nothing behind, and whether reloads do can't be told: %s makes the client, and only a module of JavaScript or TypeScript can report that it was evaluated.", v.clients.markup[0]),
@@ -256,8 +262,16 @@ func (v *verification) reload(ctx context.Context, n int) error {
 		}
 	}
 	// One of them at least: a seed's or a worker's module is not the dev server's.
-	if err := v.server.askUntil(ctx, v.deps, func() bool { return v.beacon.heard(n) }); err != nil {
+	within, static := evaluatedIn, v.clients.static && v.server.started
+	if static {
+		within = staticFor
+	}
+	if err := v.server.askUntil(ctx, v.deps, within, func() bool { return v.beacon.heard(n) }); err != nil {
 		return err
+	}
+	if !v.beacon.heard(n) && static {
+		v.report.Static = true
+		return nil
 	}
 	if !v.beacon.heard(n) {
 		return &Failure{Exit: ExitNotDone, Code: "not_evaluated", Message: fmt.Sprintf("Nothing is proven: %s was changed and %s asked for, and the dev server did not evaluate it again.", v.report.Modules[0], v.server.url),
@@ -293,6 +307,9 @@ func (r VerifyReport) Headline() string {
 		return fmt.Sprintf("peak %d, %s: leaks; full after about %d more %s", r.Peak, grows, r.FullAfter, more)
 	case VerdictHeals:
 		return fmt.Sprintf("peak %d, %s: leaks, and heals within %.0f s; about %d more %s within that time fill the server", r.Peak, grows, math.Ceil(float64(r.HealedMS)/1000), r.FullAfter, more)
+	}
+	if r.Static {
+		return fmt.Sprintf("peak %d, and the dev server evaluates nothing again when a file changes: does not leak", r.Peak)
 	}
 	return fmt.Sprintf("peak %d, growth %.1f a reload: does not leak", r.Peak, r.Growth)
 }

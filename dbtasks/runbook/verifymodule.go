@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/checklist"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
@@ -30,6 +31,7 @@ type clients struct {
 	modules []string // files that can report that they were evaluated
 	markup  []string // files that can't: .astro, .svelte, .vue
 	limit   int      // how many sessions the clients may have together
+	static  bool     // the dev script says that nothing is evaluated again: "node server.js"
 }
 
 func findClients(ctx context.Context, deps *Deps) (c clients, err error) {
@@ -38,11 +40,13 @@ func findClients(ctx context.Context, deps *Deps) (c clients, err error) {
 		return c, err
 	}
 	app := slices.ContainsFunc(found.Clients, func(made checklist.Client) bool { return made.Role == "app" })
+	c.static = deps.Config.DevCommand == "" // else it is not the dev script's word that counts
 	for _, made := range found.Clients {
 		if app && made.Role != "app" {
 			continue
 		}
 		c.limit += cmp.Or(made.Limit, driversLimit)
+		c.static = c.static && made.Reload == jsproject.NoReload.String()
 		list := &c.markup
 		if reportsItself(made.File) {
 			list = &c.modules

@@ -18,10 +18,12 @@ import (
 
 // How long the dev server has for its first page, and to evaluate a module
 // again: the first compilation of a Next.js page takes its time. A page that
-// fails may still be compiled; a port that nobody spoke of may be a debugger's.
+// fails may still be compiled. A port that it was not given may be that of
+// something that a dev script runs beside: its own has a head start.
 const (
 	firstPage   = 60 * time.Second
 	evaluatedIn = 20 * time.Second
+	staticFor   = 5 * time.Second // where the dev script says that nothing is evaluated again
 	failingPage = 15 * time.Second
 	otherPort   = 3 * time.Second
 )
@@ -52,7 +54,7 @@ func (s *provedServer) awaitPage(ctx context.Context, deps *Deps) error {
 			listening = time.Now()
 		}
 		for _, at := range places {
-			if s.started && s.rank(at) == rankOther && time.Since(listening) < otherPort {
+			if s.started && s.rank(at) != rankGiven && time.Since(listening) < otherPort {
 				continue
 			}
 			s.listensAt(at)
@@ -261,8 +263,8 @@ func (s *provedServer) dead(deps *Deps, when string) error {
 }
 
 // askUntil asks for the page until done, or the time for it is over.
-func (s *provedServer) askUntil(ctx context.Context, deps *Deps, done func() bool) error {
-	for deadline := time.Now().Add(evaluatedIn); !done() && time.Now().Before(deadline); {
+func (s *provedServer) askUntil(ctx context.Context, deps *Deps, within time.Duration, done func() bool) error {
+	for deadline := time.Now().Add(within); !done() && time.Now().Before(deadline); {
 		s.get(ctx)
 		if done() {
 			break

@@ -89,7 +89,7 @@ func Check(ctx context.Context, o Options) (Report, error) {
 // describe is a client as the report has it.
 func (c *check) describe(made *jscode.Client) Client {
 	file, line := made.Place()
-	d := Client{File: file, Line: line, Makes: made.Makes, Limit: made.Limit.Number, Driver: made.Name, Kept: string(made.Fate), Role: [...]string{"app", "test", "script"}[made.Role]}
+	d := Client{File: file, Line: line, Makes: made.Makes, Limit: made.Limit.Number, Driver: made.Name, Reload: c.reload(made).String(), Kept: string(made.Fate), Role: [...]string{"app", "test", "script"}[made.Role]}
 	if made.Role == jscode.App {
 		switch leaks, known := c.leaks(made); {
 		case known:

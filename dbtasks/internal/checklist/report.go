@@ -38,6 +38,7 @@ type Client struct {
 
 	Driver string `json:"driver"`          // "node-postgres", "Prisma", …
 	Role   string `json:"role"`            // "app", "test" or "script"
+	Reload string `json:"reload"`          // what the dev server does when its module changes: "in_process", "new_process", "none" or "unknown"
 	Kept   string `json:"kept"`            // what becomes of it: "kept", "anew", "per_request", …, see jscode.Fate
 	Leaks  *bool  `json:"leaks,omitempty"` // it leaves connections behind at a reload or request; absent: not known, or no app's
 }

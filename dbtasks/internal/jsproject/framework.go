@@ -16,6 +16,11 @@ const (
 	NoReload
 )
 
+// String is the word of the JSON output.
+func (r Reload) String() string {
+	return [...]string{"unknown", "in_process", "new_process", "none"}[r]
+}
+
 // Expansion is how a loader replaces references to variables in the values of
 // .env files.
 type Expansion int

@@ -23,7 +23,7 @@ func (p *Printer) Verify(r runbook.VerifyReport) {
 	if r.CountedBy == "database" {
 		how = "that are new in the database (whose they are can't be told from here)"
 	}
-	if len(r.Modules) == 0 {
+	if len(r.Modules) == 0 || r.Static {
 		p.line("  sessions %s after %s was asked for", how, r.URL)
 	} else {
 		p.line("  sessions %s after each time that %s was evaluated again and %s asked for", how, strings.Join(r.Modules, ", "), r.URL)
