@@ -99,7 +99,7 @@ func (c *check) describe(made *jscode.Client) Client {
 	return d
 }
 
-// load reads the project. Files and code have 7 s of the 10 that the run may
+// load reads the project. Files and code have 6 s of the 10 that the run may
 // take: the server and the items have the rest.
 func (c *check) load(ctx context.Context, began time.Time) error {
 	var err error
@@ -116,7 +116,7 @@ func (c *check) load(ctx context.Context, began time.Time) error {
 	run := c.packages.runByScripts()
 	c.code, err = jscode.Read(ctx, c.root, c.files, jscode.Options{
 		URLLimit:       limit,
-		Most:           max(time.Second, 7*time.Second-time.Since(began)),
+		Most:           max(time.Second, 6*time.Second-time.Since(began)),
 		PrismaMajor:    c.packages.prismaMajor,
 		PrismaProvider: c.packages.prismaProvider,
 		RunByScript:    func(file string) bool { return run[file] },
