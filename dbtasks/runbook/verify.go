@@ -56,6 +56,7 @@ type VerifyReload struct {
 const (
 	verifyRequests = 10               // at once after each reload, so that a pool opens what it may
 	mostBursts     = 6                // of them after the first reload, until the pool has opened all that it will
+	growingBursts  = 3                // that have to add sessions until requests are said to leave them behind
 	leastGrowing   = 0.5              // sessions a reload from which it counts as growth: a pool that is left behind has at least one
 	healWithin     = 14 * time.Second // node-postgres closes idle sessions after 10 s by default
 	keptFree       = 2                // slots that the proof leaves to others
@@ -243,7 +244,7 @@ func (v *verification) ask(ctx context.Context, fill bool) (sessions, failed int
 			return sessions, failed, err
 		case burst == 0:
 			first = sessions
-		case sessions > v.clients.limit && (burst == mostBursts-1 || sample.Slots.Free() < sessions-before+keptFree):
+		case sessions > v.clients.limit && (burst == mostBursts-1 || burst >= growingBursts && sessions-first >= v.o.Max || sample.Slots.Free() < sessions-before+keptFree):
 			v.report.Request = float64(sessions-first) / float64(burst*verifyRequests)
 			return sessions, failed, nil
 		}
