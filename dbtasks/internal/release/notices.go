@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
+	"strings"
 )
 
 var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|unlicense)`)
@@ -44,7 +44,11 @@ func notices(ctx context.Context, root, binary string) ([]byte, error) {
 		}
 		return nil
 	}
-	if err := add("Go's standard library "+info.GoVersion, runtime.GOROOT()); err != nil { //nolint:staticcheck // the Go that compiles is the Go that runs this
+	goroot, err := run(ctx, root, "go", "env", "GOROOT")
+	if err != nil {
+		return nil, err
+	}
+	if err := add("Go's standard library "+info.GoVersion, strings.TrimSpace(string(goroot))); err != nil {
 		return nil, err
 	}
 	for _, dep := range info.Deps {
