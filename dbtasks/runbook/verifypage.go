@@ -21,7 +21,8 @@ import (
 // fails may still be compiled. A port that it was not given may be that of
 // something that a dev script runs beside: its own has a head start.
 const (
-	firstPage   = 60 * time.Second
+	firstPage   = 60 * time.Second // since it last said something: a compiler on a busy machine takes longer
+	mostForPage = 4 * time.Minute
 	evaluatedIn = 20 * time.Second
 	staticFor   = 5 * time.Second // where the dev script says that nothing is evaluated again
 	failingPage = 15 * time.Second
@@ -36,7 +37,11 @@ func (s *provedServer) awaitPage(ctx context.Context, deps *Deps) error {
 	defer deps.waiting("waiting for %s", s.url)()
 	status := 0
 	var failing, listening time.Time // since when
-	for deadline := time.Now().Add(firstPage); time.Now().Before(deadline); {
+	began, heard, size := time.Now(), time.Now(), int64(0)
+	for time.Since(heard) < firstPage && time.Since(began) < mostForPage {
+		if now := s.said(); now != size {
+			heard, size = time.Now(), now
+		}
 		places := []netip.AddrPort{{}}
 		if s.started {
 			if err := s.dead(deps, "before it answered"); err != nil {

@@ -100,6 +100,18 @@ func (s *provedServer) stop() {
 	s.client.CloseIdleConnections()
 }
 
+// said is how much a started server has said, in bytes.
+func (s *provedServer) said() int64 {
+	if s.log == nil {
+		return 0
+	}
+	info, err := s.log.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
 // tail is the last that a started server said.
 func (s *provedServer) tail() []string {
 	if s.log == nil {
