@@ -81,7 +81,7 @@ var templates = []template{
 		}},
 	{name: "go-pgxpool", always: true, golang: true, files: map[string]string{"main.go": goService("context", "github.com/jackc/pgx/v5/pgxpool",
 		"pool, err := pgxpool.New(context.Background(), os.Getenv(\"DATABASE_URL\"))", "pool.QueryRow(r.Context(), \"select 41 + 1\").Scan(&n)"), ".env": "DATABASE_URL=postgres://user:password@host:5432/db\n"}},
-	{name: "go-database-sql", golang: true, files: map[string]string{"main.go": goService("database/sql", "_ github.com/jackc/pgx/v5/stdlib",
+	{name: "go-database-sql", always: true, golang: true, files: map[string]string{"main.go": goService("database/sql", "_ github.com/jackc/pgx/v5/stdlib",
 		"pool, err := sql.Open(\"pgx\", os.Getenv(\"DATABASE_URL\"))", "pool.QueryRowContext(r.Context(), \"select 41 + 1\").Scan(&n)"), ".env": "DATABASE_URL=postgres://user:password@host:5432/db\n"}},
 }
 

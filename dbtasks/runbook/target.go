@@ -131,7 +131,7 @@ func (t *Target) permit(deps *Deps, target, remote string) (onlyRole string, err
 	if remote == "" {
 		return "", &Failure{Exit: ExitRefused, Code: "refused_remote",
 			Message: fmt.Sprintf("Refused: %s is not proven to be a server of this machine: %s. Nothing was touched.", t.At(), t.Proof),
-			Details: []string{fmt.Sprintf("database %q, role %q", t.Database, t.Role)},
+			Details: []string{fmt.Sprintf("%s, role %q", t.Named(), t.Role)},
 			Next:    fmt.Sprintf("if it is yours to clean up: %s (ends only sessions of role %q)", deps.Command(fmt.Sprintf("%s -remote=%s", target, plain.Word(t.Database))), t.Role)}
 	}
 	return t.Role, nil

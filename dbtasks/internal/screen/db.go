@@ -40,7 +40,7 @@ func (p *Printer) Test(r runbook.TestReport) {
 		p.line("  parameters of the URL that nobody here knows, not sent to the server: %s", strings.Join(r.Ignored, ", "))
 	}
 	if r.Direct != nil {
-		p.line("  DIRECT_URL: logged in as %q to %q at %s, PostgreSQL %s, %.1f ms", r.Direct.Target.Role, r.Direct.Target.Database, r.Direct.Target.At(), r.Direct.Version, r.Direct.LoginMS)
+		p.line("  DIRECT_URL: logged in as %q to %s at %s, PostgreSQL %s, %.1f ms", r.Direct.Target.Role, r.Direct.Target.Named(), r.Direct.Target.At(), r.Direct.Version, r.Direct.LoginMS)
 	}
 }
 
