@@ -34,8 +34,8 @@ func (c *Config) Wrong(name, problem, value string) error {
 	return c.Origin(name).wrong(problem, name+"="+quoted(value))
 }
 
-// ShellProblem is why no shell can read a line, and the line with its open quote
-// closed where that mends it; both are empty for one that can be read. On
+// ShellProblem is why no shell can read a line to its end, and the line with its
+// open quote closed where that mends it; both are empty for one that can be read. On
 // Windows, whose shell is another, every line can.
 func ShellProblem(line string) (problem, mended string) {
 	if runtime.GOOS == "windows" {
@@ -49,8 +49,8 @@ func ShellProblem(line string) (problem, mended string) {
 		return err
 	}
 	err := parse(line)
-	if err == nil {
-		return "", ""
+	if err == nil || !syntax.IsIncomplete(err) {
+		return "", "" // the shell itself may know more than these two grammars
 	}
 	for _, end := range []string{`"`, `'`, "`", ")", `)"`} {
 		if parse(line+end) == nil {
