@@ -17,20 +17,32 @@ import (
 // the compiled runbook.
 func scaffolded(t *testing.T) string {
 	t.Helper()
+	dir := emptyProject(t)
+	initialised(t, dir)
+	return dir
+}
+
+func emptyProject(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
-	source, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
 	text := `{"name":"shop","type":"module","scripts":{"dev":"vite"},"dependencies":{"pg":"8"},"devDependencies":{"vite":"8"}}`
 	if err := os.WriteFile(filepath.Join(dir, "package.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func initialised(t *testing.T, dir string) outcome {
+	t.Helper()
+	source, err := filepath.Abs("..")
+	if err != nil {
 		t.Fatal(err)
 	}
 	o := runIn(t, dir, []string{"DBTASKS_SOURCE=" + source}, "dev:init")
 	if o.code != 0 || !strings.Contains(o.stdout, "Wrote ") || !strings.Contains(o.stdout, "lib/db.js") {
 		t.Fatal(o)
 	}
-	return dir
+	return o
 }
 
 func TestWhatInitWritesRunsWithoutGoAndWithIt(t *testing.T) {
@@ -65,7 +77,15 @@ func TestWhatInitWritesRunsWithoutGoAndWithIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("the magefile")
-	// The three spellings of the 3 a.m. page, from the project's root.
+	inThreeSpellings(t, dir)
+	if out, code := wrapper("db:cleanup", "--dry"); code != 2 || strings.Contains(out, "flag") {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+}
+
+// inThreeSpellings runs the 3 a.m. page's command from a project's root.
+func inThreeSpellings(t *testing.T, dir string) {
+	t.Helper()
 	program := filepath.Join(t.TempDir(), "mage")
 	if out, err := exec.Command("go", "build", "-o", program, "github.com/magefile/mage").CombinedOutput(); err != nil {
 		t.Fatalf("build mage: %v: %s", err, out)
@@ -85,8 +105,38 @@ func TestWhatInitWritesRunsWithoutGoAndWithIt(t *testing.T) {
 			t.Errorf("%s: %v: %s", strings.Join(spelling, " "), err, out)
 		}
 	}
-	if out, code := wrapper("db:cleanup", "--dry"); code != 2 || strings.Contains(out, "flag") {
-		t.Errorf("exit %d\n%s", code, out)
+}
+
+func TestInAGoModuleOfOnesOwnTheCommandsThatInitShowsMakeAllSpellingsWork(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("compiles the runbook")
+	}
+	dir := emptyProject(t)
+	const mod = "module example.com/shop\n\ngo 1.26.0\n"
+	for name, text := range map[string]string{"go.mod": mod, "main.go": "package main\n\nfunc main() {}\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := initialised(t, dir)
+	if text, err := os.ReadFile(filepath.Join(dir, "go.mod")); err != nil || string(text) != mod {
+		t.Fatalf("go.mod was written: %s, %v", text, err)
+	}
+	_, shown, found := strings.Cut(o.stdout, "differs  go.mod: ")
+	if !found {
+		t.Fatal(o)
+	}
+	for _, line := range strings.Split(shown, "\n")[1:4] {
+		cmd := exec.Command("sh", "-c", strings.TrimSpace(line))
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", line, err, out)
+		}
+	}
+	inThreeSpellings(t, dir)
+	if o := runIn(t, dir, nil, "dev:init"); o.code != 0 || !strings.HasPrefix(o.stdout, "Nothing to do: ") {
+		t.Error(o)
 	}
 }
 

@@ -11,12 +11,14 @@ import (
 	"strings"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/scripts"
 )
 
 const modulePath = "github.com/pgrunbook/pgrunbook"
 
 var (
+	mageTag     = lazyregexp.New(`(?m)^//(?:go:build|\s*\+build)\s+mage\s*$`)
 	moduleLine  = lazyregexp.New(`(?m)^module .*$`)
 	replaceLine = lazyregexp.New(`(?m)^\s*(?:replace\s+)?` + regexp.QuoteMeta(modulePath) + `(?:\s+v\S+)?\s+=>\s+(.+?)\s*$`)
 )
@@ -54,14 +56,10 @@ func isSource(dir string) bool {
 }
 
 // moduleDir is the folder of the runbook's module: the project's root, where
-// "mage" and "go tool mage" look for it, or magefiles/ where the root is a module
-// already, which gains no requirements by it, or where an earlier version put it.
+// "mage" and "go tool mage" look for it, or magefiles/ where a module is there.
 // It is "" or ends in a slash.
 func (p Project) moduleDir() string {
 	if p.exists("magefiles/go.mod") {
-		return magefiles
-	}
-	if have, err := readFile(p.path("go.mod")); err == nil && !strings.Contains(string(have), modulePath) {
 		return magefiles
 	}
 	return ""
@@ -78,8 +76,7 @@ func (p Project) moduleSteps(o Options) ([]Step, error) {
 	if have := p.ownModule(); have != "" {
 		return []Step{{Path: have, Action: Keep, Why: "imports dbtasks already"}}, nil
 	}
-	magefile := p.file("magefiles/magefile.go", rendered("magefile", nil), "imports dbtasks: every target comes of it",
-		"import (\n\t//mage:import\n\t_ \""+modulePath+"/dbtasks\"\n)\n")
+	magefile := p.magefileStep()
 	dir := p.moduleDir()
 	if have, err := readFile(p.path(dir + "go.mod")); err == nil && strings.Contains(string(have), modulePath) {
 		sum := Step{Path: dir + "go.sum", Action: Keep, Why: "belongs to the go.mod that is there"}
@@ -94,27 +91,47 @@ func (p Project) moduleSteps(o Options) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	if dir == "" && p.exists("go.mod") {
+		return []Step{magefile, {Path: "go.mod", Action: Differs, Why: "is your own module; \"mage\" and \"go tool mage\" find the runbook after these commands", Show: requireCommands(source)}}, nil
+	}
 	gomod, err := os.ReadFile(filepath.Join(source, "go.mod"))
 	if err != nil {
 		return nil, fmt.Errorf("read what dbtasks needs: %w", err)
 	}
-	text := moduleLine().ReplaceAll(bytes.ReplaceAll(gomod, []byte("\r"), nil), []byte("module "+p.moduleName(dir)))
+	text := moduleLine().ReplaceAll(bytes.ReplaceAll(gomod, []byte("\r"), nil), []byte("module runbook"))
 	text = fmt.Appendf(text, "\nrequire %s v0.0.0\n\n// Not published yet: a clone on this machine.\nreplace %s => %s\n", modulePath, modulePath, modFileQuote(source))
-	if dir == "" {
-		text = append(text, "\nignore ./node_modules\n"...) // packages there may have Go files
-	}
+	text = append(text, "\nignore ./node_modules\n"...) // packages there may have Go files
 	mod := p.file(dir+"go.mod", text, "the runbook's module; not published yet, so it names its folder on this machine: "+source,
 		fmt.Sprintf("tool github.com/magefile/mage\nrequire %s v0.0.0\nreplace %s => %s\n", modulePath, modulePath, modFileQuote(source)))
 	sum, err := p.sumStep(o)
 	return []Step{magefile, mod, sum}, err
 }
 
-// moduleName names a module that nobody imports.
-func (p Project) moduleName(dir string) string {
-	if dir != "" {
-		return "magefiles"
+// requireCommands add the runbook to a module of the user's own. Go does that,
+// because it may raise the versions of what the module asks for already.
+func requireCommands(source string) string {
+	return "go mod edit -replace " + plain.Word(modulePath+"="+source) + "\ngo get -tool github.com/magefile/mage\ngo mod tidy\n"
+}
+
+// magefileStep is the runbook's magefile. Mage reads the folder magefiles/ alone
+// where it is there, so a magefile in the root gets the import instead.
+func (p Project) magefileStep() Step {
+	const file, add = "magefiles/magefile.go", "import (\n\t//mage:import\n\t_ \"" + modulePath + "/dbtasks\"\n)\n"
+	if own := p.rootMagefile(); own != "" && !p.exists("magefiles") {
+		return Step{Path: own, Action: Differs, Why: "is a magefile of your own; add to it", Show: add}
 	}
-	return "runbook"
+	return p.file(file, rendered("magefile", nil), "imports dbtasks: every target comes of it", add)
+}
+
+// rootMagefile is a file of Mage's in the root; "" for none.
+func (p Project) rootMagefile() string {
+	files, _ := filepath.Glob(p.path("*.go")) // the pattern is right
+	for _, file := range files {
+		if text, err := readFile(file); err == nil && mageTag().Match(text) {
+			return filepath.Base(file)
+		}
+	}
+	return ""
 }
 
 // sumStep is the go.sum that belongs to this module's requirements.

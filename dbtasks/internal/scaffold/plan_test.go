@@ -275,6 +275,20 @@ func TestAModuleOfOnesOwnThatImportsDbtasksStays(t *testing.T) {
 	}
 }
 
+func TestAMagefileInTheRootGoesOnBeingRead(t *testing.T) {
+	t.Parallel()
+	root := unpack(t, "vite-pg")
+	put(t, root, "go.mod", "module example.com/shop\n\ngo 1.26\n")
+	put(t, root, "tasks.go", "//go:build mage\n\npackage main\n\nfunc Build() {}\n")
+	plan := applied(t, root)
+	if s := step(t, plan, "tasks.go", Differs); !strings.Contains(s.Show, "//mage:import\n") {
+		t.Error(s.Show)
+	}
+	if _, err := os.Stat(filepath.Join(root, "magefiles")); err == nil {
+		t.Error("a folder magefiles/ hides it")
+	}
+}
+
 func TestSettingsOfViteAreAddedOnlyWhereThatIsCertain(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -225,7 +225,7 @@ func PlanUndo(state, root string) (Undo, error) {
 		return u, err
 	}
 	for _, w := range slices.Backward(r.Files) {
-		step, err := w.undo(filepath.Join(root, filepath.FromSlash(w.Path)))
+		step, err := w.undo(Project{Root: root})
 		if err != nil {
 			return u, err
 		}
@@ -234,12 +234,24 @@ func PlanUndo(state, root string) (Undo, error) {
 	return u, nil
 }
 
-func (w recordedWrite) undo(path string) (UndoStep, error) {
+func (w recordedWrite) undo(p Project) (UndoStep, error) {
 	s := UndoStep{Path: w.Path, Action: Gone, Why: "is not there any more"}
-	seen, err := sumOfFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	path := p.path(w.Path)
+	look := os.Stat // lines are added through a link, too
+	if w.Created {
+		look = os.Lstat
+	}
+	info, err := look(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return s, nil
+	case err != nil:
+		return s, err
+	case !info.Mode().IsRegular() || p.inside(w.Path) != nil:
+		s.Action, s.Why = Leave, "is not the file any more that dev:init wrote"
 		return s, nil
 	}
+	seen, err := sumOfFile(path)
 	if err != nil {
 		return s, err
 	}
