@@ -104,8 +104,8 @@ func Versions(ctx context.Context, majors string) error {
 // fuzzed are the fuzz targets, by package.
 var fuzzed = map[string][]string{
 	"./dbtasks/internal/settings":  {"FuzzURL", "FuzzURLWhole", "FuzzDotenv", "FuzzAddLimitAddsNothingButTheLimit"},
-	"./dbtasks/internal/checklist": {"FuzzReadingJavaScript", "FuzzCuttingScriptBlocks"},
-	"./dbtasks/internal/scaffold":  {"FuzzInsertedMembersChangeNothingElse", "FuzzCodeHasTheLengthAndTheLinesOfItsText"},
+	"./dbtasks/internal/jscode":    {"FuzzReadingJavaScript", "FuzzCuttingScriptBlocks", "FuzzTheSettingsAreWhereTheyAreSaidToBe"},
+	"./dbtasks/internal/scaffold":  {"FuzzInsertedMembersChangeNothingElse"},
 	"./dbtasks/internal/pgops":     {"FuzzFirstWords"},
 	"./dbtasks/internal/hostops":   {"FuzzParseNetTCP", "FuzzParseStat", "FuzzParseProcArgs", "FuzzParseUnixDiag"},
 	"./dbtasks/internal/devserver": {"FuzzPlainWordsSurvive"},

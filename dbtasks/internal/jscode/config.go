@@ -220,7 +220,7 @@ func (p *Code) aliasObject(e Expr, dir string) []alias {
 		case *ast.ObjectLiteral:
 			for _, prop := range n.Value {
 				if keyed, ok := prop.(*ast.PropertyKeyed); ok {
-					if to := p.folder(Expr{keyed.Value, v.scope}); to != "" {
+					if to := p.Folder(Expr{keyed.Value, v.scope}); to != "" {
 						list = append(list, both(keyOf(keyed), path.Join(dir, to))...)
 					}
 				}
@@ -228,7 +228,7 @@ func (p *Code) aliasObject(e Expr, dir string) []alias {
 		case *ast.ArrayLiteral:
 			for _, element := range n.Value {
 				find, ok := stringOf(get(element, "find"))
-				if to := p.folder(Expr{get(element, "replacement"), v.scope}); ok && to != "" {
+				if to := p.Folder(Expr{get(element, "replacement"), v.scope}); ok && to != "" {
 					list = append(list, both(find, path.Join(dir, to))...)
 				}
 			}
@@ -237,8 +237,8 @@ func (p *Code) aliasObject(e Expr, dir string) []alias {
 	return list
 }
 
-// folder is the path that an expression's literal parts make.
-func (p *Code) folder(e Expr) string {
+// Folder is the path that an expression's literal parts make.
+func (p *Code) Folder(e Expr) string {
 	if e.node == nil {
 		return ""
 	}

@@ -51,6 +51,44 @@ func FuzzReadingJavaScript(f *testing.F) {
 	})
 }
 
+// FuzzTheSettingsAreWhereTheyAreSaidToBe: a key that is put behind the brace is
+// the first of the same object, and the others stay.
+func FuzzTheSettingsAreWhereTheyAreSaidToBe(f *testing.F) {
+	for _, seed := range []string{"export default { a: /}/, 'b-c': '}' }", "export default defineConfig(() => ({ a: `${{ b: 1 }}`, ...c }))", "/* ä😀 */ const x = { a() {}, get b() { return 1 }, c, [d]: 1 };\r\nexport default x satisfies X", "module.exports = {\n\ta: 1\n}"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if !utf8.ValidString(text) {
+			return // what is no text is made one before it is parsed
+		}
+		behind, keys, ok := literalOf(t, text)
+		if !ok {
+			return
+		}
+		again, more, ok := literalOf(t, text[:behind]+" dbtasksAdded: 1, "+text[behind:])
+		if !ok || again != behind || !slices.Equal(more, append([]string{"dbtasksAdded"}, keys...)) {
+			t.Fatalf("%q: keys %q at %d became %q at %d", text, keys, behind, more, again)
+		}
+	})
+}
+
+func literalOf(t *testing.T, text string) (behind int, keys []string, ok bool) {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "vite.config.ts"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, err := Read(t.Context(), root, []string{"vite.config.ts"}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := code.Config(".", "vite.config")
+	if c == nil {
+		return 0, nil, false
+	}
+	return c.Literal()
+}
+
 func sitesOf(src *source) []*site {
 	m := &Module{path: "a.ts", sources: []*source{src}}
 	m.analyse()

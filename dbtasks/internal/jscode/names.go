@@ -10,22 +10,52 @@ import (
 // ExportOf is the name under which a client's module exports it, and whether
 // that is a function which gives it.
 func (p *Code) ExportOf(c *Client) (name string, function bool) {
-	var found []string
-	gives := map[string]bool{}
-	for name, e := range c.Module.exports {
-		if p.holds(e, c, 0) {
-			found = append(found, name)
-			gives[name] = slices.ContainsFunc(p.values(e), func(v value) bool { return p.functionOf(v) != nil })
-		}
-	}
+	found := p.ExportsOf(c)
 	if len(found) == 0 {
 		return "", false
 	}
-	slices.Sort(found)
-	if found[0] == "default" && len(found) > 1 {
-		return found[1], gives[found[1]]
+	name = found[0]
+	if name == "default" && len(found) > 1 {
+		name = found[1]
 	}
-	return found[0], gives[found[0]]
+	return name, slices.ContainsFunc(p.values(c.Module.exports[name]), func(v value) bool { return p.functionOf(v) != nil })
+}
+
+// ExportsOf are the names under which a client's module exports it, or a
+// function which gives it, sorted.
+func (p *Code) ExportsOf(c *Client) []string {
+	var found []string
+	for name, e := range c.Module.exports {
+		if p.holds(e, c, 0) {
+			found = append(found, name)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// OnlyMakes tells whether a client's module does little but make it, so that
+// nothing is lost where it is written anew: it is short, exports nothing else, no
+// function which gives it, and extends it with nothing.
+func (p *Code) OnlyMakes(c *Client) bool {
+	lines := 0
+	for line := range strings.Lines(c.Module.text) {
+		if strings.TrimSpace(line) != "" {
+			lines++
+		}
+	}
+	_, function := p.ExportOf(c)
+	return lines <= 40 && !function && c.class == nil && len(c.Module.stars) == 0 && len(c.Module.exports) == len(p.ExportsOf(c)) && !p.Calls(c.Module.path, "$extends")
+}
+
+// Calls tells whether a file calls something of this name.
+func (p *Code) Calls(file, name string) bool {
+	m := p.modules[file]
+	if m == nil {
+		return false
+	}
+	p.parse(m)
+	return slices.ContainsFunc(m.sites, func(s *site) bool { return lastName(s.callee) == name })
 }
 
 // NameOf is the variable that holds a client, by its name in the user's file.

@@ -192,17 +192,35 @@ func (s *source) line(n ast.Node) int {
 	if s.direct {
 		return sort.SearchInts(s.starts, int(n.Idx0()))
 	}
+	if original, _, _ := s.original(n); original > 0 {
+		return original + s.offset
+	}
+	return 1 + s.offset
+}
+
+// original is the line and column (in UTF-16 units) of the user's text that
+// esbuild's source map says for a node, and whether it says so of the node itself
+// and not of something before it. Line 0: it says nothing.
+func (s *source) original(n ast.Node) (line, column int, exact bool) {
 	if s.maps == nil {
 		maps, err := sourcemap.Parse("", s.remap())
 		if err != nil {
-			return 1 + s.offset
+			return 0, 0, false
 		}
 		s.maps, s.starts = maps, lineStarts(s.code)
 	}
 	at := min(max(int(n.Idx0())-1, 0), len(s.code))
-	line := sort.SearchInts(s.starts, at+1)
-	if _, _, original, _, ok := s.maps.Source(line, at-s.starts[line-1]); ok && original > 0 {
-		return original + s.offset
+	row := sort.SearchInts(s.starts, at+1)
+	col := at - s.starts[row-1]
+	_, _, line, column, ok := s.maps.Source(row, col)
+	if !ok {
+		return 0, 0, false
 	}
-	return 1 + s.offset
+	if col > 0 {
+		_, _, l, c, ok := s.maps.Source(row, col-1)
+		exact = !ok || l != line || c != column
+	} else {
+		exact = true
+	}
+	return line, column, exact
 }

@@ -1,16 +1,13 @@
 package scaffold
 
 import (
-	"context"
 	"fmt"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jscode"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // clientSteps puts the client module where there is none. A module that makes
@@ -28,7 +25,7 @@ func (p Project) clientSteps() ([]Step, error) {
 			return nil, unreadable(module.file, err)
 		}
 		text := string(have)
-		ours := string(p.clientAt(module.file, p.exportOf(text)))
+		ours := string(p.clientAt(module.file, module.export))
 		s := Step{Path: module.file, Action: Keep, Why: "is the client module already"}
 		switch {
 		case !module.ours && module.kept:
@@ -62,7 +59,7 @@ func (p Project) makes(file string) bool {
 // driver's.
 func (p Project) clientHome() string {
 	for _, module := range p.makers {
-		if text, err := readFile(p.path(module.file)); module.ours && err == nil && (module.kept || onlyClient(module.file, string(text))) {
+		if module.ours && (module.kept || module.only) {
 			return module.file
 		}
 	}
@@ -70,19 +67,6 @@ func (p Project) clientHome() string {
 		return ""
 	}
 	return p.clientPath()
-}
-
-// onlyClient tells whether a module makes the client and does nothing else
-// that would be lost if it were written anew: it is short and exports one thing.
-func onlyClient(module, text string) bool {
-	plain := code(text)
-	lines := 0
-	for line := range strings.Lines(plain) {
-		if strings.TrimSpace(line) != "" {
-			lines++
-		}
-	}
-	return isModule(module) && lines <= 40 && len(anyExport().FindAllString(plain, 3)) <= 2 && len(exported().FindAllString(plain, 2)) <= 1 && !strings.Contains(plain, "$extends")
 }
 
 func (p Project) clientWhy() string {
@@ -128,27 +112,18 @@ type export struct {
 	Named   bool // it is exported by its name
 }
 
-var (
-	anyExport       = lazyregexp.New(`\bexport\b`)
-	exported        = lazyregexp.New(`\bexport\s+(?:const|let|var)\s+(\w+)`)
-	exportedDefault = lazyregexp.New(`\bexport\s+default\s+(\w+)`)
-	exportedList    = lazyregexp.New(`\bexport\s*\{\s*(\w+)\s*\}`)
-)
-
-// exportOf reads how a client module gives its client, so that what imports it
-// goes on working.
-func (p Project) exportOf(text string) export {
-	plain := code(text)
+// exportOf is how a module gives its client, so that what imports it goes on
+// working.
+func (p Project) exportOf(read *jscode.Code, c *jscode.Client) export {
 	e := export{Name: p.clientName()}
-	for _, form := range []func() *regexp.Regexp{exported, exportedList} {
-		if m := form().FindStringSubmatch(plain); m != nil && !e.Named {
-			e.Name, e.Named = m[1], true
-		}
+	if name := read.NameOf(c); name != "" {
+		e.Name = name
 	}
-	if m := exportedDefault().FindStringSubmatch(plain); m != nil {
-		e.Default = true
-		if !e.Named && !slices.Contains([]string{"new", "await", "function", "async", "class", "globalThis", "global"}, m[1]) { // else it is an expression
-			e.Name = m[1]
+	for _, name := range read.ExportsOf(c) {
+		if name == "default" {
+			e.Default = true
+		} else if !e.Named {
+			e.Name, e.Named = name, true
 		}
 	}
 	return e
@@ -161,8 +136,8 @@ func (p Project) importOf(from, to string) string {
 
 func (p Project) binding(module string) string {
 	e := export{Name: p.clientName(), Named: true}
-	if text, err := readFile(p.path(module)); err == nil {
-		e = p.exportOf(string(text))
+	if i := slices.IndexFunc(p.makers, func(m maker) bool { return m.file == module }); i >= 0 {
+		e = p.makers[i].export
 	}
 	if e.Default && !e.Named {
 		return e.Name
@@ -216,20 +191,15 @@ type maker struct {
 	driver string
 	ours   bool   // of a driver that a module can be written for
 	kept   bool   // no reload or request leaves one behind
+	only   bool   // it does nothing else that would be lost if it were written anew
 	keep   string // the line that keeps the first that is left behind
+	export export // of the first
 }
 
 // clientModules are the modules that make a client, the likeliest client
 // module first: by its name, then by its folder.
-func (p Project) clientModules(ctx context.Context) ([]maker, error) {
-	files, _, err := jscode.Files(ctx, p.Root)
-	if err != nil {
-		return nil, err
-	}
-	read, err := jscode.Read(ctx, p.Root, files, jscode.Options{PrismaMajor: func(string) int { return p.Major }})
-	if err != nil {
-		return nil, err
-	}
+func (p Project) clientModules() []maker {
+	read := p.code
 	var found []maker
 	for _, c := range read.Clients {
 		file, _ := c.Place()
@@ -239,7 +209,7 @@ func (p Project) clientModules(ctx context.Context) ([]maker, error) {
 		i := slices.IndexFunc(found, func(m maker) bool { return m.file == file })
 		if i < 0 {
 			i = len(found)
-			found = append(found, maker{file: file, driver: c.Name, kept: true})
+			found = append(found, maker{file: file, driver: c.Name, kept: true, only: isModule(file) && read.OnlyMakes(c), export: p.exportOf(read, c)})
 		}
 		found[i].ours = found[i].ours || c.IsPrisma() && p.Driver == Prisma || c.IsNodePg() && p.Driver == NodePg
 		if !c.Fate.Survives() && found[i].kept {
@@ -247,7 +217,7 @@ func (p Project) clientModules(ctx context.Context) ([]maker, error) {
 		}
 	}
 	slices.SortStableFunc(found, func(a, b maker) int { return rank(a.file) - rank(b.file) })
-	return found, nil
+	return found
 }
 
 func rank(file string) int {

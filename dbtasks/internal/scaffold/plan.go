@@ -62,16 +62,16 @@ func New(p Project, cfg *settings.Config, o Options) (Plan, error) {
 // missing are the packages that the client module needs.
 func (p Project) missing() []string {
 	var list []string
-	if p.Driver == Prisma && !p.pkg.has(prismaPackage) {
+	if p.Driver == Prisma && !p.has(prismaPackage) {
 		list = append(list, prismaPackage)
 	}
-	if p.Driver == Prisma && p.Major >= 7 && !p.pkg.has(adapter) {
+	if p.Driver == Prisma && p.Major >= 7 && !p.has(adapter) {
 		list = append(list, adapter)
 	}
 	if p.TypeScript && !p.hasTypes {
 		list = append(list, "@types/node")
 	}
-	if p.TypeScript && p.Driver == NodePg && !p.pkg.has("@types/pg") {
+	if p.TypeScript && p.Driver == NodePg && !p.has("@types/pg") {
 		list = append(list, "@types/pg")
 	}
 	return list

@@ -7,17 +7,15 @@ package scaffold
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jscode"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/jsproject"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // Kind is the framework of a project.
@@ -54,58 +52,37 @@ type Project struct {
 	Client     string // the folder or package of Prisma's generated client: "src/generated/prisma", "@prisma/client"
 	Schema     string // the file that says so
 
-	pkg      packageJSON
-	pkgText  []byte
-	hasTypes bool    // node's types are among the packages
+	pkg      *jsproject.Package
+	hasTypes bool // node's types are among the packages
+	code     *jscode.Code
 	makers   []maker // the modules that make a client, see clientModules
 }
 
-type packageJSON struct {
-	Name            string            `json:"name"`
-	Scripts         map[string]string `json:"scripts"`
-	Dependencies    map[string]string `json:"dependencies"`
-	DevDependencies map[string]string `json:"devDependencies"`
-	Prisma          struct {
-		Schema string `json:"schema"`
-	} `json:"prisma"`
-}
-
-func (p packageJSON) version(name string) (string, bool) {
-	if v, ok := p.Dependencies[name]; ok {
-		return v, true
-	}
-	v, ok := p.DevDependencies[name]
-	return v, ok
-}
-
-func (p packageJSON) has(name string) bool {
-	_, ok := p.version(name)
+// has tells whether package.json asks for a package.
+func (p Project) has(name string) bool {
+	_, ok := p.pkg.Depends(name)
 	return ok
 }
 
 // Read looks at the project in root. The error is a *ProjectError.
 func Read(ctx context.Context, root string) (Project, error) {
 	p := Project{Root: root}
-	text, err := readFile(p.path("package.json"))
-	if errors.Is(err, fs.ErrNotExist) {
+	var err error
+	switch p.pkg, err = jsproject.Read(root); {
+	case errors.Is(err, jsproject.ErrNoPackage):
 		return p, &ProjectError{ErrNoProject, fmt.Sprintf("There is no package.json in %s: dev:init is for JavaScript projects; nothing was touched.", root), "cd into the project's folder"}
+	case err != nil:
+		return p, &ProjectError{ErrFile, fmt.Sprintf("%v; nothing was touched.", err), "mend package.json in " + root}
 	}
-	if err == nil {
-		err = json.Unmarshal(withoutBOM(text), &p.pkg)
-	}
-	if err != nil {
-		return p, &ProjectError{ErrFile, fmt.Sprintf("package.json can't be read: %v; nothing was touched.", err), "mend package.json in " + root}
-	}
-	p.pkgText = text
 	p.Manager = jsproject.Manager(root)
 	p.TypeScript = p.exists("tsconfig.json")
-	p.Vitest, p.hasTypes = p.pkg.has("vitest"), p.pkg.has("@types/node")
+	p.Vitest, p.hasTypes = p.has("vitest"), p.has("@types/node")
 	switch {
-	case p.pkg.has("@sveltejs/kit"):
+	case p.has("@sveltejs/kit"):
 		p.Kind = SvelteKit
-	case p.pkg.has("next"):
+	case p.has("next"):
 		p.Kind = Next
-	case p.pkg.has("vite"):
+	case p.has("vite"):
 		p.Kind = Vite
 	default:
 		return p, &ProjectError{ErrKind, "package.json names none of @sveltejs/kit, next and vite: dev:init knows SvelteKit, Next.js and Vite projects; nothing was touched.",
@@ -114,21 +91,31 @@ func Read(ctx context.Context, root string) (Project, error) {
 	if err := p.readDriver(); err != nil {
 		return p, err
 	}
-	if p.makers, err = p.clientModules(ctx); err != nil {
+	files, _, err := jscode.Files(ctx, root)
+	if err == nil {
+		p.code, err = jscode.Read(ctx, root, files, jscode.Options{PrismaMajor: func(string) int { return p.Major }})
+	}
+	if err != nil {
 		return p, unreadable(root, err)
 	}
+	if p.Driver == Prisma {
+		if err := p.readSchema(); err != nil {
+			return p, err
+		}
+	}
+	p.makers = p.clientModules()
 	return p, nil
 }
 
 func (p *Project) readDriver() error {
 	switch {
-	case p.pkg.has(prismaPackage) || p.pkg.has("prisma"):
+	case p.has(prismaPackage) || p.has("prisma"):
 		p.Driver = Prisma
 		if p.Major = p.prismaMajor(); p.Major == 0 {
 			return &ProjectError{ErrDriver, "The major version of Prisma can't be told: it is not installed, and package.json gives no number; nothing was touched.", p.Manager + " install"}
 		}
-		return p.readSchema()
-	case p.pkg.has("pg"):
+		return nil
+	case p.has("pg"):
 		p.Driver = NodePg
 		return nil
 	}
@@ -148,8 +135,6 @@ func (p *Project) prismaMajor() int {
 	}
 	return tree.Major("prisma")
 }
-
-var schemaSetting = lazyregexp.New(`(?m)(?:^|[{,])\s*schema\s*:\s*["'](.+?)["']`)
 
 // readSchema finds the generated client by the generator of the schema.
 func (p *Project) readSchema() error {
@@ -184,14 +169,12 @@ func (p *Project) readSchema() error {
 // prisma.config and package.json say, and Prisma's defaults.
 func (p *Project) schemaFiles() []string {
 	var places []string
-	for _, file := range []string{"prisma.config.ts", "prisma.config.js", "prisma.config.mjs"} {
-		if text, err := readFile(p.path(file)); err == nil {
-			if m := schemaSetting().FindSubmatch(text); m != nil {
-				places = append(places, string(m[1]))
-			}
+	if config := p.code.Config(".", "prisma.config"); config != nil {
+		if schema := p.code.Folder(config.At("schema")); schema != "" {
+			places = append(places, schema)
 		}
 	}
-	places = append(places, p.pkg.Prisma.Schema, "prisma/schema.prisma", "schema.prisma", "prisma/schema")
+	places = append(places, p.pkg.String("prisma", "schema"), "prisma/schema.prisma", "schema.prisma", "prisma/schema")
 	var files []string
 	add := func(file string) {
 		if file = slash(filepath.Clean(file)); !slices.Contains(files, file) {

@@ -41,15 +41,19 @@ func (p Project) packageSteps(o Options) ([]Step, error) {
 	}
 	var steps []Step
 	if len(add) > 0 {
-		after, err := insertMembers(p.pkgText, "scripts", add)
-		if err != nil || !sameBut(p.pkgText, after, add) {
+		before, err := readFile(p.path(file))
+		if err != nil {
+			return nil, unreadable(file, err)
+		}
+		after, err := insertMembers(before, "scripts", add)
+		if err != nil || !sameBut(before, after, add) {
 			return nil, &ProjectError{ErrFile, "package.json can't be added to: its scripts are no object; nothing was touched.", `write into package.json: "scripts": {}`}
 		}
 		var names []string
 		for _, m := range add {
 			names = append(names, m.key)
 		}
-		steps = append(steps, merged(file, "scripts "+strings.Join(names, ", "), p.pkgText, after))
+		steps = append(steps, merged(file, "scripts "+strings.Join(names, ", "), before, after))
 	}
 	if len(others) > 0 {
 		var show strings.Builder

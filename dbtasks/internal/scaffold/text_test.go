@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 )
@@ -61,63 +60,6 @@ func FuzzInsertedMembersChangeNothingElse(f *testing.F) {
 			t.Fatalf("%q became %q: %v", text, after, err)
 		}
 	})
-}
-
-func TestCodeKeepsWhatIsCodeAndBlanksWhatIsNot(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ text, want string }{
-		{"a // b\nc", "a     \nc"},
-		{"a /* b\nc */ d", "a     \n     d"},
-		{`x('it\'s', "a\"b")`, `x('     ', "    ")`},
-		{"`a ${b + `c ${d}`} e` + f", "`  ${b + `  ${d}`}  ` + f"},
-		{"x = /[/'\"]/g; y", "x = /     /g; y"},
-		{"a / b / c // d", "a / b / c     "},
-		{"`${{a: '}'}}` x", "`${{a: ' '}}` x"},
-		{"'open\nnext", "'    \nnext"},
-	} {
-		want := strings.NewReplacer("${", " {").Replace(c.want)
-		if got := code(c.text); got != want {
-			t.Errorf("%q: %q, want %q", c.text, got, want)
-		}
-	}
-}
-
-func FuzzCodeHasTheLengthAndTheLinesOfItsText(f *testing.F) {
-	for _, seed := range []string{"`${", "/*", "'\\", "x = /[", "`${`${}`}`", "a\r\n// b\r\n", "export default { a: /}/, b: '}' }"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		got := code(text)
-		if len(got) != len(text) {
-			t.Fatalf("%q: %d bytes, want %d", text, len(got), len(text))
-		}
-		for i := range text {
-			if (text[i] == '\n') != (got[i] == '\n') || got[i] != text[i] && got[i] != ' ' {
-				t.Fatalf("%q at %d: %q", text, i, got)
-			}
-		}
-		if o, ok := configObject(text, got); ok && (o.close <= o.open || o.close >= len(text)) {
-			t.Fatalf("%q: %+v", text, o)
-		}
-	})
-}
-
-func TestAnObjectsKeysAreThoseOfItsOwn(t *testing.T) {
-	t.Parallel()
-	text := "({ a: { x: 1 }, 'b-c': [{ y: 2 }], d, e() { return { z: 1 } }, /* f: */ g: `${{ h: 1 }}` })"
-	o, ok := objectAt(text, code(text), 1)
-	var keys []string
-	for key := range o.keys {
-		keys = append(keys, key)
-	}
-	want := map[string]bool{"a": true, "b-c": true, "d": true, "e": true, "g": true}
-	got := map[string]bool{}
-	for _, key := range keys {
-		got[key] = true
-	}
-	if !ok || o.spread || !reflect.DeepEqual(got, want) {
-		t.Errorf("%q, spread %v", keys, o.spread)
-	}
 }
 
 func TestADifferenceIsWhatGitApplyTakes(t *testing.T) {

@@ -3,16 +3,14 @@ package scaffold
 import (
 	"fmt"
 	"path"
-	"regexp"
+	"slices"
 	"strings"
-
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
 
 // setting is one key of Vite's configuration.
 type setting struct {
 	key, text string
-	has       *regexp.Regexp // in the file's code: it is there already
+	needs     [][]string // the keys that make it complete
 }
 
 func (p Project) viteSettings(port int) []setting {
@@ -28,9 +26,9 @@ func (p Project) viteSettings(port int) []setting {
 		}
 	}
 	return []setting{
-		{"server", fmt.Sprintf("server: { port: %d, watch: { ignored: [%s] } }", port, ignored), regexp.MustCompile(`\bport\s*:[^}]*\bwatch\b|\bwatch\b[^;]*\bport\s*:`)},
-		{"optimizeDeps", "optimizeDeps: { exclude: [" + packages + "] }", regexp.MustCompile(`\bexclude\s*:`)},
-		{"ssr", "ssr: { external: [" + packages + "] }", regexp.MustCompile(`\bexternal\s*:`)},
+		{"server", fmt.Sprintf("server: { port: %d, watch: { ignored: [%s] } }", port, ignored), [][]string{{"server", "port"}, {"server", "watch"}}},
+		{"optimizeDeps", "optimizeDeps: { exclude: [" + packages + "] }", [][]string{{"optimizeDeps", "exclude"}}},
+		{"ssr", "ssr: { external: [" + packages + "] }", [][]string{{"ssr", "external"}}},
 	}
 }
 
@@ -75,36 +73,40 @@ func (p Project) configSteps(file string, settings []setting, why string) ([]Ste
 	if err != nil {
 		return nil, unreadable(file, err)
 	}
-	plain := code(string(text))
-	config, found := configObject(string(text), plain)
+	config := p.code.Config(".", strings.TrimSuffix(file, path.Ext(file)))
+	var behind int // the opening brace of the settings
+	var keys []string
+	plain := false
+	if config == nil {
+		config = p.code.NoConfig(file)
+	} else {
+		behind, keys, plain = config.Literal()
+	}
 	var add, shown []string
 	typed := false // the file needs Vitest's types
 	for _, s := range settings {
-		at, there := config.keys[s.key]
+		complete := !slices.ContainsFunc(s.needs, func(keys []string) bool { return !config.At(keys...).Found() })
 		switch {
-		case !found || config.spread:
-			if !s.has.MatchString(plain) {
-				shown = append(shown, s.text)
-			}
-		case !there:
+		case complete:
+		case plain && !slices.Contains(keys, s.key):
 			add = append(add, s.text)
 			typed = typed || s.key == "test"
-		case !s.has.MatchString(valueAt(plain, at, config.close)):
+		default:
 			shown = append(shown, s.text)
 		}
 	}
 	var steps []Step
 	if len(add) > 0 {
-		after := insertKeys(string(text), config.open, add, p.indent())
+		bom := len(text) - len(withoutBOM(text))
+		after := insertKeys(string(text), bom+behind-1, add, p.indent())
 		if typed && strings.HasSuffix(file, "ts") && !strings.Contains(after, "vitest/config") {
-			bom := len(after) - len(strings.TrimPrefix(after, "\ufeff"))
 			after = after[:bom] + "/// <reference types=\"vitest/config\" />" + lineEnd(after) + after[bom:]
 		}
 		steps = append(steps, merged(file, why, text, []byte(after)))
 	}
 	if len(shown) > 0 {
 		where := "has these keys without what is needed in them; add"
-		if !found || config.spread {
+		if !plain {
 			where = "its configuration is no plain object; add to it"
 		}
 		steps = append(steps, Step{Path: file, Action: Differs, Why: where, Show: strings.Join(shown, ",\n") + "\n"})
@@ -113,36 +115,6 @@ func (p Project) configSteps(file string, settings []setting, why string) ([]Ste
 		steps = append(steps, Step{Path: file, Action: Keep, Why: "has the settings"})
 	}
 	return steps, nil
-}
-
-var configStart = lazyregexp.New(`\bdefineConfig\s*\(\s*\{|\bexport\s+default\s*\{|\bmodule\s*\.\s*exports\s*=\s*\{`)
-
-// configObject is the literal of a configuration; false where there is none,
-// or more than one that it could be.
-func configObject(text, plain string) (object, bool) {
-	all := configStart().FindAllStringIndex(plain, 2)
-	if len(all) != 1 {
-		return object{}, false
-	}
-	return objectAt(text, plain, all[0][1]-1)
-}
-
-// valueAt is the code of the member at one key's place up to the next member's.
-func valueAt(plain string, at, end int) string {
-	depth := 0
-	for i := at; i < end; i++ {
-		switch plain[i] {
-		case '{', '[', '(':
-			depth++
-		case '}', ']', ')':
-			depth--
-		case ',':
-			if depth == 0 {
-				return plain[at:i]
-			}
-		}
-	}
-	return plain[at:end]
 }
 
 // insertKeys adds members behind an opening brace, each on a line of its own,

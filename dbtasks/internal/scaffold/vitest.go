@@ -2,11 +2,7 @@ package scaffold
 
 import (
 	"strings"
-
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/lazyregexp"
 )
-
-var setupKey = lazyregexp.New(`\bsetupFiles\s*:`)
 
 // vitestConfig is Vitest's own configuration, which it reads instead of Vite's.
 func (p Project) vitestConfig() string {
@@ -22,7 +18,7 @@ func (p Project) vitestSetup() string {
 }
 
 func (p Project) vitestSetting() setting {
-	return setting{"test", "test: { setupFiles: ['./" + p.vitestSetup() + "'] }", setupKey()}
+	return setting{"test", "test: { setupFiles: ['./" + p.vitestSetup() + "'] }", [][]string{{"test", "setupFiles"}}}
 }
 
 // vitestSteps writes the setup file that closes the client, and names it in
@@ -39,7 +35,7 @@ func (p Project) vitestSteps() ([]Step, error) {
 	}
 	text := p.javascript("vitest", data)
 	setup := p.file(file, text, "closes the client after each test file", string(text))
-	if have, err := readFile(p.path(file)); err == nil && setup.Action == Differs && strings.Contains(code(string(have)), data.Close) {
+	if setup.Action == Differs && p.code.Calls(file, data.Close) {
 		setup = Step{Path: file, Action: Keep, Why: "closes a client"}
 	}
 	settings := []setting{p.vitestSetting()}
