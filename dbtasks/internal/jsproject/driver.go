@@ -26,7 +26,7 @@ const (
 // Driver is a package that makes connections to PostgreSQL, or that stands on
 // one that does.
 type Driver struct {
-	Package string // of npm, or the import path in Go
+	Package string // of npm, or the import path in Go; "" for Bun's own
 	Name    string // for people
 	// Wire is the driver that talks to the server; Name of that row. It is ""
 	// where there is none at all (HTTP), and AnyWire where another package of the
@@ -84,7 +84,8 @@ func Refusing(drivers []Driver, form Form) []Driver {
 
 // Drivers are the drivers and mappers that the package asks for, or the
 // members of the workspace that it reaches, or the workspace's root, in the
-// order of the table. Prisma's Wire depends on its version.
+// order of the table. Prisma's Wire depends on its version. A project on Bun
+// without a driver of npm has Bun's own.
 func (t *Tree) Drivers() []Driver {
 	packages := t.Reached()
 	if t.Top != t.Package {
@@ -113,7 +114,19 @@ func (t *Tree) Drivers() []Driver {
 		}
 		list = append(list, row)
 	}
+	if t.onBun() && !slices.ContainsFunc(list, Driver.Connects) {
+		list = append(list, bunSQL)
+	}
 	return list
+}
+
+// onBun tells whether the package's code runs in Bun.
+func (t *Tree) onBun() bool {
+	f, _ := t.Framework()
+	return f.Name == BunName || slices.ContainsFunc([]string{"@types/bun", "bun-types"}, func(name string) bool {
+		_, ok := t.Depends(name)
+		return ok
+	})
 }
 
 // prismaAdapter is what Prisma stands on from version 7 on: an adapter of the

@@ -22,12 +22,15 @@ var wires = map[string]map[Form]Take{
 	NodePostgres: {},
 	PrismaEngine: {ConnectionLimit: Honours},
 	PGXPool:      {ConnectionLimit: Refuses, PoolMaxConns: Honours},
-	PostgresJS:   {ConnectionLimit: Refuses, PoolMaxConns: Refuses},
-	PGX:          {ConnectionLimit: Refuses, PoolMaxConns: Refuses},
-	PGXStdlib:    {ConnectionLimit: Refuses, PoolMaxConns: Refuses},
-	LibPQ:        {ConnectionLimit: Refuses, PoolMaxConns: Refuses},
-	PGDriver:     {ConnectionLimit: Refuses, PoolMaxConns: Refuses, Options: Refuses}, // SET for each of them
-	GoPG:         {ConnectionLimit: Refuses, PoolMaxConns: Refuses, Options: Refuses}, // no parameter but sslmode and two more
+	// Measured over a WebSocket. What Neon's HTTP makes of a URL is not known here.
+	Neon:       {},
+	PostgresJS: {ConnectionLimit: Refuses, PoolMaxConns: Refuses},
+	BunSQL:     {ConnectionLimit: Refuses, PoolMaxConns: Refuses},
+	PGX:        {ConnectionLimit: Refuses, PoolMaxConns: Refuses},
+	PGXStdlib:  {ConnectionLimit: Refuses, PoolMaxConns: Refuses},
+	LibPQ:      {ConnectionLimit: Refuses, PoolMaxConns: Refuses},
+	PGDriver:   {ConnectionLimit: Refuses, PoolMaxConns: Refuses, Options: Refuses}, // SET for each of them
+	GoPG:       {ConnectionLimit: Refuses, PoolMaxConns: Refuses, Options: Refuses}, // no parameter but sslmode and two more
 }
 
 // drivers of npm. What a mapper stands on in every version is its Wire; where
@@ -55,6 +58,9 @@ var drivers = []Driver{
 	{Package: "@supabase/supabase-js", Name: "supabase-js"}, // HTTP: no connection of PostgreSQL's
 	{Package: "@electric-sql/pglite", Name: PGliteWire},     // a database within the process
 }
+
+// bunSQL is a part of Bun, and no package.
+var bunSQL = Driver{Name: BunSQL, Wire: BunSQL, Default: 10}
 
 // goDrivers by import path; a path that begins with one of them counts, the
 // longest first.

@@ -1,5 +1,9 @@
 // Tries one driver with one URL: 12 queries at once, each telling its backend's
 // pid. Prints {"connections": N} or {"error": "…", "code": "SQLSTATE"}.
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import net from 'node:net';
+
 const [driver, url] = process.argv.slice(2);
 const text = 'select pg_backend_pid() as pid, pg_sleep(0.15)';
 const drivers = {
@@ -59,7 +63,47 @@ const drivers = {
     const db = pgp()(url);
     return async () => (await db.one(text)).pid;
   },
+  async '@neondatabase/serverless'() {
+    const { Pool, neonConfig } = await import('@neondatabase/serverless');
+    await throughProxy(neonConfig);
+    const pool = new Pool({ connectionString: url });
+    return async () => (await pool.query(text)).rows[0].pid;
+  },
+  async '@vercel/postgres'() {
+    // It brings a copy of Neon's driver with it, which is the one to configure.
+    const require = createRequire(import.meta.url);
+    const { createPool } = require('@vercel/postgres');
+    await throughProxy(createRequire(require.resolve('@vercel/postgres'))('@neondatabase/serverless').neonConfig);
+    // It takes an address without "-pooler." only where it is "localhost".
+    const pool = createPool({ connectionString: url.replace('@127.0.0.1:', '@localhost:') });
+    return async () => (await pool.query(text)).rows[0].pid;
+  },
+  async 'Bun SQL'() {
+    const sql = new Bun.SQL(url);
+    return async () => (await sql.unsafe(text))[0].pid;
+  },
 };
+// Neon's driver speaks PostgreSQL's protocol within a WebSocket: a proxy takes
+// it out again, as Neon's own does.
+async function throughProxy(config) {
+  const { WebSocket, WebSocketServer, createWebSocketStream } = await import('ws');
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  const { port } = new URL(url);
+  server.on('connection', (socket) => {
+    const stream = createWebSocketStream(socket);
+    const inner = net.connect(Number(port), '127.0.0.1');
+    stream.on('error', () => inner.destroy());
+    inner.on('error', () => stream.destroy());
+    stream.pipe(inner).pipe(stream);
+  });
+  config.webSocketConstructor = WebSocket;
+  config.wsProxy = () => `127.0.0.1:${server.address().port}/`;
+  config.useSecureWebSocket = false;
+  config.forceDisablePgSSL = true;
+  config.pipelineTLS = false;
+  config.pipelineConnect = false;
+}
 const timer = setTimeout(() => done({ error: 'no answer within 30 s' }), 30000);
 function done(result) {
   clearTimeout(timer);
