@@ -12,7 +12,7 @@ import (
 // Again looks at a container again, by its id, where it was first seen. ErrGone
 // where there is none.
 func (c Container) Again(ctx context.Context) (Container, error) {
-	ctx, cancel := context.WithTimeout(ctx, listPatience)
+	ctx, cancel := context.WithTimeout(ctx, patience(listPatience))
 	defer cancel()
 	list, err := c.Engine.inspect(ctx, c.ID)
 	switch {

@@ -27,18 +27,20 @@ type Engine struct {
 	Containers []Container
 }
 
-// listPatience is how long an engine may take to answer; it takes 0.05 s.
+// listPatience is how long an engine may take to answer on an idle machine
+// (patience); it takes 0.05 s.
 const listPatience = 4 * time.Second
 
 // List asks every engine whose program is installed, side by side, for all its
-// containers, stopped ones included. It takes 4 s at most. What an engine of
+// containers, stopped ones included. It takes 4 s at most on an idle machine, and
+// 20 s on a busy one. What an engine of
 // another machine has is never listed. Without an engine it is empty; a Podman
 // that this user has never used is none.
 //
 // A container that two programs know (Docker's talking to Podman's socket) is
 // listed once.
 func List(ctx context.Context) []Engine {
-	ctx, cancel := context.WithTimeout(ctx, listPatience)
+	ctx, cancel := context.WithTimeout(ctx, patience(listPatience))
 	defer cancel()
 	programs := []string{"docker", "podman"}
 	answers := make([]*Engine, len(programs))
@@ -65,8 +67,23 @@ func List(ctx context.Context) []Engine {
 	return list
 }
 
-// ask is what one program says; nil: it is no engine, or none that is used.
+// ask is what one program says; nil: it is no engine, or none that is used. A
+// failure that may pass is asked about once more.
 func ask(ctx context.Context, program string) *Engine {
+	e := askOnce(ctx, program)
+	if e != nil && mayPass(e.Err) && ctx.Err() == nil {
+		return askOnce(ctx, program)
+	}
+	return e
+}
+
+// mayPass tells a failure that is no answer about the engine: a container that
+// another command removes at that moment, a daemon that starts again.
+func mayPass(err error) bool {
+	return err != nil && !errors.Is(err, ErrDown) && !errors.Is(err, ErrDenied) && !errors.Is(err, ErrRemote) && !errors.Is(err, ErrSilent)
+}
+
+func askOnce(ctx context.Context, program string) *Engine {
 	e := &Engine{Program: program}
 	switch program {
 	case "docker":

@@ -15,7 +15,8 @@ import (
 //go:embed free.sh
 var freeScript string
 
-// freePatience is how long it may take; it takes 0.2 s.
+// freePatience is how long it may take on an idle machine (patience); it takes
+// 0.2 s.
 const freePatience = 15 * time.Second
 
 // FreeOptions say which sessions FreeSlots may end.
@@ -36,7 +37,7 @@ type FreeOptions struct {
 //
 // ErrNoIdle: there is none to end. ErrNoServer, and the engine's errors.
 func (c Container) FreeSlots(ctx context.Context, o FreeOptions) (how []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, freePatience)
+	ctx, cancel := context.WithTimeout(ctx, patience(freePatience))
 	defer cancel()
 	server, err := c.Postmaster(ctx)
 	if err != nil {

@@ -17,8 +17,8 @@ type engines struct {
 }
 
 // Engines asks the container engines of this machine, Docker and Podman, at
-// most once for each look: that takes some hundredths of a second, and 4 s
-// where one hangs.
+// most once for each look: that takes some hundredths of a second, and 4 s where
+// one hangs, 20 s on a busy machine.
 func (m *Machine) Engines(ctx context.Context) []engine.Engine {
 	m.engines.once.Do(func() { m.engines.list = engine.List(ctx) })
 	return m.engines.list
