@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/charmbracelet/x/term"
+
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/systemdtest"
@@ -34,6 +36,9 @@ func onThisMachine(args []string) int {
 	_ = os.MkdirAll(root, 0o700)
 	cfg, err := settings.Load(root, os.Environ())
 	d := &runbook.Deps{Config: cfg, Progress: &said}
+	if term.IsTerminal(os.Stderr.Fd()) {
+		d.Progress, d.Terminal = os.Stderr, true
+	}
 	switch {
 	case err != nil:
 	case args[0] == "raise":

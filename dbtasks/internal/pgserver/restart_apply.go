@@ -25,7 +25,7 @@ const (
 // RestartError is an ErrRestartFailed with what is so now.
 type RestartError struct {
 	State ServerState
-	Err   error  // the command's; nil: it said that all went well
+	Err   error  // the command's, or that the disk is full; nil: the command said that all went well
 	Fatal string // the last FATAL of the server's log since the restart began; "": none, or the log can't be read
 	Back  string // the command that brings the server up; "" where it is up
 	Who   string // what ran the server (StateOutside)
@@ -134,7 +134,7 @@ func (r Restart) settle(ctx context.Context, out io.Writer, err error, began log
 	v := r.await(ctx, patience)
 	if v.down() {
 		if back := r.bringBack(ctx, out); back != nil {
-			return &RestartError{State: StateDown, Err: err, Fatal: r.lastFatal(began), Back: r.BackLine()}
+			return &RestartError{State: StateDown, Err: r.orFull(err), Fatal: r.lastFatal(began), Back: r.BackLine()}
 		}
 		v = r.look()
 		fmt.Fprintf(out, "the restart left the server down; it was brought back\n")
@@ -177,9 +177,18 @@ func (r Restart) Resume(ctx context.Context, out io.Writer) error {
 
 func (r Restart) backOrDown(ctx context.Context, out io.Writer) error {
 	if err := r.bringBack(ctx, out); err != nil {
-		return &RestartError{State: StateDown, Err: err, Fatal: r.lastFatal(logMark{}), Back: r.BackLine()}
+		return &RestartError{State: StateDown, Err: r.orFull(err), Fatal: r.lastFatal(logMark{}), Back: r.BackLine()}
 	}
 	return nil
+}
+
+// orFull is why a server is down: that its disk is full, where that is so. Its
+// log may be on that disk, and then has no word of it.
+func (r Restart) orFull(err error) error {
+	if full := r.missingRoom(); full != nil {
+		return full
+	}
+	return err
 }
 
 // startLimit is how long systemd refuses to start a unit that failed too

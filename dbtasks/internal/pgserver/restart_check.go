@@ -40,6 +40,14 @@ func (r Restart) Check() error {
 
 // CheckDisk is the part of Check that takes no time.
 func (r Restart) CheckDisk() error {
+	if missing := r.missingRoom(); missing != nil {
+		return fmt.Errorf("%w: %w", ErrNotReady, missing)
+	}
+	return nil
+}
+
+// missingRoom says where the disk is too full for a start.
+func (r Restart) missingRoom() error {
 	dir := r.Subject.DataDir
 	if dir == "" || r.Subject.Container != nil {
 		return nil
@@ -51,7 +59,7 @@ func (r Restart) CheckDisk() error {
 	}
 	for _, place := range []string{dir, wal} {
 		if free, known := freeSpace(place); known && free < needs[place] {
-			return fmt.Errorf("%w: only %.1f MB are free where %s is, and it needs %d to start", ErrNotReady, float64(free)/(1<<20), place, needs[place]>>20)
+			return fmt.Errorf("only %.1f MB are free where %s is, and it needs %d to start", float64(free)/(1<<20), place, needs[place]>>20)
 		}
 	}
 	return nil

@@ -85,6 +85,7 @@ func TestOnSystemd(t *testing.T) {
 	t.Run("a start limit does not leave a mended server down", func(t *testing.T) { startLimit(t, m) })
 	t.Run("a command behind systemd's back is not called done", func(t *testing.T) { behindItsBack(t, m) })
 	t.Run("supervisord, root's and one's own", func(t *testing.T) { supervisord(t, m) })
+	t.Run("a disk that fills between stop and start", func(t *testing.T) { diskFills(t, m) })
 }
 
 func stockCluster(t *testing.T, m *systemdtest.Machine) {
