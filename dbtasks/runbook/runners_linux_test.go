@@ -34,11 +34,14 @@ var runners = map[string]string{
 	"bun --hot":    "bun --hot src/index.ts",
 	"bun --watch":  "bun --watch src/index.ts",
 	"deno":         "deno run -A --watch src/index.mjs",
+	"vite-node":    "vite-node -w src/index.ts",
+	"turbo":        "turbo run api",
+	"nx":           "nx run shop:api",
 }
 
 // runnerPackages are where they come from.
 var runnerPackages = []string{"vite@8", "next@16", "react@19", "react-dom@19", "tsx@4", "nodemon@3", "concurrently@9", "npm-run-all2@8", "@nestjs/cli@12", "typescript@6", "pm2@7",
-	"@types/node@24", "@oven/bun-linux-" + npmArchitecture(), "@deno/linux-" + npmArchitecture() + "-glibc"}
+	"@types/node@24", "vite-node@6", "turbo@2", "nx@24", "@oven/bun-linux-" + npmArchitecture(), "@deno/linux-" + npmArchitecture() + "-glibc"}
 
 func npmArchitecture() string {
 	if runtime.GOARCH == "arm64" {
@@ -83,8 +86,9 @@ func runnerProject(t *testing.T, line string) (root string, npm *exec.Cmd, port 
 	root, port = t.TempDir(), pgtest.FreePort(t)
 	server := `import http from 'node:http'; http.createServer((q, r) => r.end('hi')).listen(Number(process.env.MYPORT), '127.0.0.1')` + "\n"
 	for name, text := range map[string]string{
-		"package.json":  fmt.Sprintf(`{"name":"shop","scripts":{"dev":%q,"api":"node src/index.mjs","types":"tsc -w --noEmit -p ."}}`, line),
+		"package.json":  fmt.Sprintf(`{"name":"shop","nx":{},"packageManager":"npm@10.9.0","scripts":{"dev":%q,"api":"node src/index.mjs","types":"tsc -w --noEmit -p ."}}`, line),
 		"src/index.mjs": server, "src/index.ts": server, "src/main.ts": server, "index.html": "<p>hi</p>", "pages/index.js": "export default () => 'hi'\n",
+		"turbo.json": `{"globalPassThroughEnv":["MYPORT"],"tasks":{"api":{"cache":false,"persistent":true}}}`, "nx.json": `{}`,
 		"tsconfig.json": `{"compilerOptions":{"module":"nodenext","target":"es2022","outDir":"dist","rootDir":"src","skipLibCheck":true,"types":["node"],"jsx":"preserve"},"include":["src/main.ts"]}`, "nest-cli.json": `{"sourceRoot":"src"}`,
 	} {
 		path := filepath.Join(root, name)
@@ -101,36 +105,43 @@ func runnerProject(t *testing.T, line string) (root string, npm *exec.Cmd, port 
 	npm = exec.Command("npm", "run", "dev")
 	npm.Dir = root
 	path := filepath.Join(modules, "@oven/bun-linux-"+npmArchitecture(), "bin") + ":" + filepath.Join(modules, "@deno/linux-"+npmArchitecture()+"-glibc")
-	npm.Env = append(npmEnv(t), "MYPORT="+strconv.Itoa(port), "PATH="+path+":"+os.Getenv("PATH"), "NEXT_TELEMETRY_DISABLED=1", "DENO_NO_UPDATE_CHECK=1", "DENO_DIR="+t.TempDir())
-	npm.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	npm.Env = append(npmEnv(t), "MYPORT="+strconv.Itoa(port), "PATH="+path+":"+os.Getenv("PATH"), "NEXT_TELEMETRY_DISABLED=1", "DENO_NO_UPDATE_CHECK=1", "DENO_DIR="+t.TempDir(),
+		"TURBO_TELEMETRY_DISABLED=1", "NX_DAEMON=false", "NX_TUI=false", "NX_NO_CLOUD=true")
+	startRunner(t, npm, port)
+	return root, npm, port
+}
+
+// startRunner returns when the runner's server listens and its tree is whole.
+func startRunner(t *testing.T, runner *exec.Cmd, port int) {
+	t.Helper()
+	runner.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	npm.Stdout, npm.Stderr = log, log
-	if err := npm.Start(); err != nil {
+	runner.Stdout, runner.Stderr = log, log
+	if err := runner.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = syscall.Kill(-npm.Process.Pid, syscall.SIGKILL)
-		_ = npm.Wait()
+		_ = syscall.Kill(-runner.Process.Pid, syscall.SIGKILL)
+		_ = runner.Wait()
 		if t.Failed() {
 			text, _ := os.ReadFile(log.Name())
 			t.Logf("it said: %s", text)
 		}
 	})
 	count, since := 0, time.Now()
-	pgtest.Eventually(t, 30*time.Second, "the runner's server listens, and its tree is whole", func() bool {
+	pgtest.Eventually(t, time.Minute, "the runner's server listens, and its tree is whole", func() bool {
 		table, err := hostops.Snapshot(ctx)
 		if n := 0; err == nil {
-			if n = len(table.Descendants(npm.Process.Pid)); n != count {
+			if n = len(table.Descendants(runner.Process.Pid)); n != count {
 				count, since = n, time.Now()
 			}
 		}
 		return listens(port) && time.Since(since) > 700*time.Millisecond
 	})
-	return root, npm, port
 }
 
 func TestEveryRunnerIsStoppedWithItsWholeTreeAsItRunsAndOrphaned(t *testing.T) {
@@ -139,34 +150,43 @@ func TestEveryRunnerIsStoppedWithItsWholeTreeAsItRunsAndOrphaned(t *testing.T) {
 		for _, orphaned := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s orphaned %v", name, orphaned), func(t *testing.T) {
 				root, npm, port := runnerProject(t, line)
-				table, err := hostops.Snapshot(ctx)
-				if err != nil {
-					t.Fatal(err)
-				}
-				tree := table.Descendants(npm.Process.Pid)
-				if orphaned { // as after "kill -9" of a terminal: npm and the shell of the script are gone
-					for _, p := range append(table.Children(npm.Process.Pid), hostops.Process{Identity: hostops.Identity{PID: npm.Process.Pid}}) {
-						if p.Name == "sh" || p.PID == npm.Process.Pid {
-							_ = syscall.Kill(p.PID, syscall.SIGKILL)
-						}
-					}
-					_ = npm.Wait()
-					if !listens(port) {
-						t.Skip("it ended with the package manager: there is no orphan")
-					}
-				}
-				go func() { _ = npm.Wait() }() // who started a process has to notice that it ended
-				d := deps(t, root, "DBTASKS_PORTS=1")
-				r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
-				if err != nil || !r.OK || r.Gone == 0 || listens(port) {
-					t.Errorf("%+v, %v, listens %v", r, err, listens(port))
-				}
-				for _, p := range tree {
-					if !hostops.Gone(p.Identity) {
-						t.Errorf("%s is left", p)
-					}
-				}
+				// As after "kill -9" of a terminal: npm and the shell of the script are gone.
+				stoppedWhole(t, root, npm, port, orphaned, func(p hostops.Process) bool { return p.Name == "sh" })
 			})
+		}
+	}
+}
+
+// stoppedWhole wants dev:stop to end all that a runner started, the runner
+// included. orphaned kills the runner before, and those of its children that go
+// with it.
+func stoppedWhole(t *testing.T, root string, runner *exec.Cmd, port int, orphaned bool, with func(hostops.Process) bool) {
+	t.Helper()
+	table, err := hostops.Snapshot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := table.Descendants(runner.Process.Pid)
+	if orphaned {
+		for _, p := range append(table.Children(runner.Process.Pid), hostops.Process{Identity: hostops.Identity{PID: runner.Process.Pid}}) {
+			if p.PID == runner.Process.Pid || with(p) {
+				_ = syscall.Kill(p.PID, syscall.SIGKILL)
+			}
+		}
+		_ = runner.Wait()
+		if !listens(port) {
+			t.Skip("it ended with who started it: there is no orphan")
+		}
+	}
+	go func() { _ = runner.Wait() }() // who started a process has to notice that it ended
+	d := deps(t, root, "DBTASKS_PORTS=1")
+	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
+	if err != nil || !r.OK || r.Gone == 0 || listens(port) {
+		t.Errorf("%+v, %v, listens %v", r, err, listens(port))
+	}
+	for _, p := range tree {
+		if !hostops.Gone(p.Identity) {
+			t.Errorf("%s is left", p)
 		}
 	}
 }
