@@ -10,10 +10,11 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
-// Init puts the solution into a SvelteKit, Vite or Next.js project with Prisma or node-postgres.
+// Init puts the solution into a JavaScript project.
 //
-// The runbook's magefile and wrappers, npm scripts, the pool limit, a client module that survives
-// hot reload, the settings of Vite and Vitest. What exists is never overwritten: lines are added
+// The runbook's magefile and wrappers, npm scripts, the pool limit in the form of the project's
+// driver; for SvelteKit, Vite and Next.js with Prisma or node-postgres also a client module that
+// survives hot reload, and the settings of Vite and Vitest. What exists is never overwritten: lines are added
 // where that changes nothing else, and shown where it would. A second run has nothing to do.
 // DBTASKS_SOURCE names your clone of this module where it can't be told.
 func (Dev) Init(

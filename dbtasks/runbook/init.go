@@ -100,7 +100,11 @@ func initNext(deps *Deps, plan scaffold.Plan) []string {
 			next = append(next, "cp .env.example .env, and write your own DATABASE_URL into it")
 		}
 	}
-	return append(next, p.Run("db:test"))
+	next = append(next, p.Run("db:test"))
+	if !p.Generates() {
+		next = append(next, deps.Command("dev:check")) // what the client module wants is said there
+	}
+	return next
 }
 
 // UndoReport is what was to be taken out again, and how far that came.

@@ -5,7 +5,6 @@ import "errors"
 // What a *ProjectError comes of.
 var (
 	ErrNoProject = errors.New("there is no package.json")
-	ErrKind      = errors.New("the project is of no known kind")
 	ErrDriver    = errors.New("the project has no known driver")
 	ErrSchema    = errors.New("the Prisma schema can't be used")
 	ErrFile      = errors.New("a file can't be read")

@@ -36,9 +36,9 @@ func New(p Project, cfg *settings.Config, o Options) (Plan, error) {
 		func() ([]Step, error) { return p.packageSteps(o) },
 		func() ([]Step, error) { return p.envSteps(cfg) },
 		p.ignoreSteps,
-		p.clientSteps,
-		func() ([]Step, error) { return p.viteSteps(o.Port) },
-		p.vitestSteps,
+		p.generated(p.clientSteps),
+		p.generated(func() ([]Step, error) { return p.viteSteps(o.Port) }),
+		p.generated(p.vitestSteps),
 	} {
 		steps, err := part()
 		if err != nil {
@@ -59,9 +59,20 @@ func New(p Project, cfg *settings.Config, o Options) (Plan, error) {
 	return plan, nil
 }
 
+// generated leaves out the steps of what dev:init does not write here.
+func (p Project) generated(steps func() ([]Step, error)) func() ([]Step, error) {
+	if p.Generates() {
+		return steps
+	}
+	return func() ([]Step, error) { return nil, nil }
+}
+
 // missing are the packages that the client module needs.
 func (p Project) missing() []string {
 	var list []string
+	if !p.Generates() {
+		return nil
+	}
 	if p.Driver == Prisma && !p.has(prismaPackage) {
 		list = append(list, prismaPackage)
 	}

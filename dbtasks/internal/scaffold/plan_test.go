@@ -124,8 +124,7 @@ func TestWhatCantBePlannedSaysWhyAndWhatToDo(t *testing.T) {
 	}{
 		{"no package.json", nil, ErrNoProject, "no package.json"},
 		{"broken package.json", map[string]string{"package.json": "{"}, ErrFile, "package.json can't be read"},
-		{"no framework", map[string]string{"package.json": `{"dependencies":{"express":"5","pg":"8"}}`}, ErrKind, "SvelteKit, Next.js and Vite"},
-		{"no driver", map[string]string{"package.json": `{"dependencies":{"vite":"8"}}`}, ErrDriver, "neither @prisma/client nor pg"},
+		{"no driver", map[string]string{"package.json": `{"dependencies":{"vite":"8"}}`}, ErrDriver, "no driver of PostgreSQL"},
 		{"no version", map[string]string{"package.json": `{"dependencies":{"vite":"8","@prisma/client":"latest"}}`}, ErrDriver, "major version"},
 		{"no schema", map[string]string{"package.json": vite}, ErrSchema, "no schema.prisma"},
 		{"another database", map[string]string{"package.json": vite, "prisma/schema.prisma": "datasource db {\n  provider = \"sqlite\"\n}\n"}, ErrSchema, "sqlite"},
@@ -360,5 +359,34 @@ func TestTheExampleSettingsAreThisRepositorysOwn(t *testing.T) {
 	got, err := os.ReadFile("templates/env.example")
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("templates/env.example differs from .env.example: %v", err)
+	}
+}
+
+// Where dev:init writes no client module, all else is put in, and the limit in
+// the form of the project's own driver.
+func TestOtherFrameworksAndDriversGetAllButTheClient(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ what, dependencies, limit string }{
+		{"Express with node-postgres", `"express":"5","pg":"8"`, "connection_limit=5"},
+		{"SvelteKit with drizzle over postgres.js", `"@sveltejs/kit":"2","vite":"8","drizzle-orm":"0.45","postgres":"3"`, "options=-c%20dbtasks.pool_limit%3D5"},
+		{"Nest with TypeORM", `"@nestjs/core":"11","typeorm":"0.3","pg":"8"`, "connection_limit=5"},
+		{"Nuxt with postgres.js", `"nuxt":"4","postgres":"3"`, "options=-c%20dbtasks.pool_limit%3D5"},
+		{"Astro with node-postgres", `"astro":"5","pg":"8"`, "connection_limit=5"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			root := project(t, map[string]string{"package.json": `{"name":"shop","scripts":{"dev":"x"},"dependencies":{` + c.dependencies + `}}`, ".env": "DATABASE_URL=postgresql://app:secret@localhost:5432/shop\n"})
+			plan := planned(t, root)
+			for _, s := range plan.Steps {
+				if strings.Contains(s.Path, "vite") || strings.Contains(s.Path, "db.") && s.Path != "scripts/cleanup-db-connections.sh" {
+					t.Errorf("%s: %s", s.Action, s.Path)
+				}
+			}
+			step(t, plan, "magefiles/magefile.go", Create)
+			step(t, plan, "package.json", Merge)
+			if got := string(step(t, plan, ".env", Merge).after); !strings.Contains(got, c.limit) {
+				t.Errorf(".env becomes %s", got)
+			}
+		})
 	}
 }

@@ -25,9 +25,11 @@ const (
 	SvelteKit Kind = "SvelteKit"
 	Vite      Kind = "Vite"
 	Next      Kind = "Next.js"
+	Plain     Kind = "JavaScript" // any other framework, or none
 )
 
-// Driver is how a project talks to PostgreSQL.
+// Driver is how a project talks to PostgreSQL: one of these two, or the name of
+// another of jsproject's table.
 type Driver string
 
 const (
@@ -85,8 +87,7 @@ func Read(ctx context.Context, root string) (Project, error) {
 	case p.has("vite"):
 		p.Kind = Vite
 	default:
-		return p, &ProjectError{ErrKind, "package.json names none of @sveltejs/kit, next and vite: dev:init knows SvelteKit, Next.js and Vite projects; nothing was touched.",
-			"write the client module by hand: dbtasks/docs/targets.md, dev:init"}
+		p.Kind = Plain
 	}
 	if err := p.readDriver(); err != nil {
 		return p, err
@@ -98,7 +99,7 @@ func Read(ctx context.Context, root string) (Project, error) {
 	if err != nil {
 		return p, unreadable(root, err)
 	}
-	if p.Driver == Prisma {
+	if p.Driver == Prisma && p.Generates() {
 		if err := p.readSchema(); err != nil {
 			return p, err
 		}
@@ -119,8 +120,23 @@ func (p *Project) readDriver() error {
 		p.Driver = NodePg
 		return nil
 	}
-	return &ProjectError{ErrDriver, "package.json names neither @prisma/client nor pg: dev:init knows Prisma and node-postgres; nothing was touched.",
+	if tree, err := jsproject.Open(p.Root); err == nil {
+		for _, d := range tree.Drivers() {
+			if d.Connects() {
+				p.Driver = Driver(d.Name)
+				return nil
+			}
+		}
+	}
+	return &ProjectError{ErrDriver, "package.json names no driver of PostgreSQL that is known here; nothing was touched.",
 		p.Add("pg") + ", or Prisma: dbtasks/docs/targets.md, dev:init"}
+}
+
+// Generates tells whether dev:init writes a client module, and the settings of
+// Vite and Vitest that go with it. Elsewhere these are the project's own, and
+// dev:check says what they want.
+func (p Project) Generates() bool {
+	return p.Kind != Plain && (p.Driver == Prisma || p.Driver == NodePg)
 }
 
 // prismaMajor is that of the installed client, of the lock file, else of
