@@ -31,7 +31,7 @@ func TestACrashIsNotDoneAndSaysThatItIsNotKnownHowFarItGot(t *testing.T) {
 			carried.Rethrow()
 		},
 	} {
-		err := target{name: "db:x", noSettings: true}.run(context.Background(), func(context.Context, *runbook.Deps) (result, error) {
+		err := target{name: "db:x", noSettings: true}.run(context.Background(), func(context.Context, *runbook.Runbook) (result, error) {
 			call()
 			return result{}, nil
 		})

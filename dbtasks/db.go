@@ -19,8 +19,8 @@ func (Db) Test(
 	wait *time.Duration, // retry until it answers, at most this long (default: one try)
 	json *bool, // one JSON object on standard output
 ) error {
-	return target{name: "db:test", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
-		report, err := runbook.Test(ctx, d, runbook.TestOptions{Wait: or(wait, 0)})
+	return target{name: "db:test", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
+		report, err := d.Test(ctx, runbook.TestOptions{Wait: or(wait, 0)})
 		return result{report: report, text: func(p *screen.Printer) { p.Test(report) }, exit: exitOf(report.OK)}, err
 	})
 }
@@ -37,13 +37,13 @@ func (Db) Cleanup(
 	remote *string, // the database's name: allow a server that is not this machine's, and end only this role's sessions
 	json *bool, // one JSON object on standard output
 ) error {
-	return target{name: "db:cleanup", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "db:cleanup", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
 		o := runbook.CleanupOptions{Force: isSet(force), Idle: or(idle, 0), Dry: isSet(dry), Remote: or(remote, "")}
 		if force == nil && npmForce(os.Environ(), os.Getppid()) {
 			o.Force = true
-			say(d, "npm run … --force: counts as -force (npm keeps the flag to itself and sets npm_config_force)")
+			say("npm run … --force: counts as -force (npm keeps the flag to itself and sets npm_config_force)")
 		}
-		report, err := runbook.Cleanup(ctx, d, o)
+		report, err := d.Cleanup(ctx, o)
 		return result{report: report, text: func(p *screen.Printer) { p.Cleanup(report) }, plan: report, exit: exitOf(report.OK)}, err
 	})
 }
@@ -56,8 +56,8 @@ func (Db) Who(
 	ctx context.Context,
 	json *bool, // one JSON object on standard output
 ) error {
-	return target{name: "db:who", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
-		report, err := runbook.Who(ctx, d)
+	return target{name: "db:who", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
+		report, err := d.Who(ctx)
 		return result{report: report, text: func(p *screen.Printer) { p.Who(report) }, exit: exitOf(report.OK)}, err
 	})
 }

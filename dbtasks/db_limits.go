@@ -16,8 +16,8 @@ func (Db) Limits(
 	raise *int, // set max_connections to this many (ALTER SYSTEM, restart, verify)
 	json *bool, // one JSON object on standard output
 ) error {
-	return target{name: "db:limits", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
-		report, err := runbook.Limits(ctx, d, runbook.LimitsOptions{Raise: raise})
+	return target{name: "db:limits", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
+		report, err := d.Limits(ctx, runbook.LimitsOptions{Raise: raise})
 		return result{report: report, text: func(p *screen.Printer) { p.Limits(report) }, exit: exitOf(report.OK)}, err
 	})
 }

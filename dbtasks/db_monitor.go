@@ -23,8 +23,8 @@ func (Db) Monitor(
 	json *bool, // NDJSON: one object a sample
 	svg *string, // write the history as a picture into this file
 ) error {
-	return target{name: "db:monitor", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
-		o := runbook.MonitorOptions{Every: or(every, 2*time.Second), For: or(For, 0), Once: isSet(once), Warn: or(warn, d.Config.Warn)}
+	return target{name: "db:monitor", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
+		o := runbook.MonitorOptions{Every: or(every, 2*time.Second), For: or(For, 0), Once: isSet(once), Warn: or(warn, d.Warn())}
 		file, err := svgFile(d, or(svg, ""))
 		if err != nil {
 			return result{}, err
@@ -40,13 +40,13 @@ func (Db) Monitor(
 
 // monitor shows the run where it can be seen best: live on a terminal that is
 // both read from and written to, as lines or JSON elsewhere.
-func monitor(ctx context.Context, d *runbook.Deps, o runbook.MonitorOptions, json bool, p *screen.Printer) (runbook.MonitorReport, error) {
+func monitor(ctx context.Context, d *runbook.Runbook, o runbook.MonitorOptions, json bool, p *screen.Printer) (runbook.MonitorReport, error) {
 	if !json && !o.Once && screen.IsTerminal(os.Stdin) && screen.IsTerminal(os.Stdout) && live.Drawable(os.Stdout) {
-		return runbook.MonitorWith(ctx, d, o, func(ctx context.Context, w *runbook.Watch) error {
+		return d.MonitorWith(ctx, o, func(ctx context.Context, w *runbook.Watch) error {
 			return live.Run(ctx, w, live.Options{In: os.Stdin, Out: os.Stdout, Environ: os.Environ(), Every: o.Every, For: o.For})
 		})
 	}
-	return runbook.Monitor(ctx, d, o, func(s runbook.MonitorSample) {
+	return d.Monitor(ctx, o, func(s runbook.MonitorSample) {
 		switch {
 		case json:
 			p.JSON(s)

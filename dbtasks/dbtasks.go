@@ -20,7 +20,6 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -42,29 +41,53 @@ func init() {
 	}
 }
 
+// Settings of an importing magefile, to be set in its init: each holds where
+// neither the environment nor a file of the project sets the variable.
 var (
-	sharedMu sync.Mutex
-	shared   *runbook.Deps // made by the first target, or Pool, of the process
+	URLVariable string // the variable that holds the database's URL; empty: DATABASE_URL
+	DevCommand  string // as DBTASKS_DEV_COMMAND; empty: found out
+	TestCommand string // as DBTASKS_TEST_COMMAND; empty: found out
+	Ports       string // as DBTASKS_PORTS, "3000-3015,5173"; empty: 3000-3015
+	Warn        int    // as DBTASKS_WARN, in sessions; 0: the default, 10
 )
 
-// deps loads the settings once a process, from the working directory's project.
-func deps() (*runbook.Deps, error) {
+var (
+	sharedMu sync.Mutex
+	shared   *runbook.Runbook // made by the first target, or Pool, of the process
+)
+
+// open is the engine that the targets of this process share, for the working
+// directory's project.
+func open() (*runbook.Runbook, error) {
 	sharedMu.Lock()
 	defer sharedMu.Unlock()
 	if shared != nil {
 		return shared, nil
 	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return nil, &runbook.Failure{Exit: runbook.ExitSettings, Code: "usage", Err: err,
-			Message: "The folder that this was called in is not there any more; nothing was touched.", Next: "cd to your project and call it again"}
-	}
-	cfg, err := settings.Load(dir, os.Environ())
+	dir, err := workingFolder()
 	if err != nil {
 		return nil, err
 	}
-	shared = &runbook.Deps{Config: cfg, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}
-	return shared, nil
+	rb, err := runbook.OpenWith(dir, openOptions())
+	if err != nil {
+		return nil, err
+	}
+	shared = rb
+	return rb, nil
+}
+
+func openOptions() runbook.OpenOptions {
+	return runbook.OpenOptions{Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program(),
+		Defaults: runbook.Defaults{URLVariable: URLVariable, DevCommand: DevCommand, TestCommand: TestCommand, Ports: Ports, Warn: Warn}}
+}
+
+func workingFolder() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", &runbook.Failure{Exit: runbook.ExitSettings, Code: "usage", Err: err,
+			Message: "The folder that this was called in is not there any more; nothing was touched.", Next: "cd to your project and call it again"}
+	}
+	return dir, nil
 }
 
 // Pool is the connection pool that the targets share, for a project's own
@@ -79,12 +102,9 @@ func deps() (*runbook.Deps, error) {
 // does not close it. A missing or wrong setting is an error that says the line
 // to write into .env.
 func Pool(ctx context.Context) (*pgxpool.Pool, error) {
-	d, err := deps()
+	rb, err := open()
 	if err != nil {
 		return nil, err
 	}
-	if err := d.Connect(); err != nil {
-		return nil, err
-	}
-	return d.Pool.Pool(ctx)
+	return rb.Pool(ctx)
 }

@@ -21,8 +21,8 @@ func (Dev) Start(
 	guard *int, // sessions of this database at which to warn once (default DBTASKS_WARN, else 10; 0: never)
 	replace *bool, // stop this project's own stale server first
 ) error {
-	return target{name: "dev:start"}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
-		report, err := runbook.Start(ctx, d, runbook.StartOptions{Port: or(port, 0), Command: or(command, ""), Guard: or(guard, d.Config.Warn), Replace: isSet(replace),
+	return target{name: "dev:start"}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
+		report, err := d.Start(ctx, runbook.StartOptions{Port: or(port, 0), Command: or(command, ""), Guard: or(guard, d.Warn()), Replace: isSet(replace),
 			Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
 		return result{report: report, text: func(p *screen.Printer) { p.Start(report) }, exit: exitOfRun(report), why: fmt.Sprintf("the dev server ended with exit code %d", report.ExitCode)}, err
 	})
@@ -39,8 +39,8 @@ func (Dev) Stop(
 	grace *time.Duration, // between TERM and KILL (default 5s)
 	json *bool, // one JSON object on standard output
 ) error {
-	return target{name: "dev:stop", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
-		report, err := runbook.Stop(ctx, d, runbook.StopOptions{All: isSet(all), Dry: isSet(dry), Grace: or(grace, 5*time.Second)})
+	return target{name: "dev:stop", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
+		report, err := d.Stop(ctx, runbook.StopOptions{All: isSet(all), Dry: isSet(dry), Grace: or(grace, 5*time.Second)})
 		return result{report: report, text: func(p *screen.Printer) { p.Stop(report) }, plan: report, exit: exitOf(report.OK)}, err
 	})
 }
@@ -49,8 +49,8 @@ func (Dev) Stop(
 //
 // Its exit code is that of DBTASKS_TEST_COMMAND, or of the package manager's "run test:run".
 func (Dev) Test(ctx context.Context) error {
-	return target{name: "dev:test", tests: true}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
-		report, err := runbook.DevTest(ctx, d, os.Stdin, os.Stdout, os.Stderr)
+	return target{name: "dev:test", tests: true}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
+		report, err := d.DevTest(ctx, os.Stdin, os.Stdout, os.Stderr)
 		return result{report: report, text: func(p *screen.Printer) { p.DevTest(report) }, exit: report.ExitCode, why: "the tests' exit code is passed on"}, err
 	})
 }
@@ -66,10 +66,10 @@ func (Dev) Recover(
 	dry *bool, // print the plan; touch nothing
 	remote *string, // the database's name: allow a server that is not this machine's; it is never restarted
 ) error {
-	return target{name: "dev:recover"}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "dev:recover"}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
 		p := screen.New(os.Stdout)
-		report, err := runbook.Recover(ctx, d, runbook.RecoverOptions{Restart: runbook.RestartPolicy(or(restart, "auto")), Start: or(start, true), Dry: isSet(dry),
-			Remote: or(remote, ""), Guard: d.Config.Warn, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Answers: p.Answers}, p.Plan, p.Step)
+		report, err := d.Recover(ctx, runbook.RecoverOptions{Restart: runbook.RestartPolicy(or(restart, "auto")), Start: or(start, true), Dry: isSet(dry),
+			Remote: or(remote, ""), Guard: d.Warn(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Answers: p.Answers}, p.Plan, p.Step)
 		return result{report: report, text: func(p *screen.Printer) { p.Recover(report) }, exit: exitOf(report.OK)}, err
 	})
 }
@@ -81,9 +81,9 @@ func (Dev) Drill(
 	ctx context.Context,
 	slots *int, // max_connections of the disposable server (default 20)
 ) error {
-	return target{name: "dev:drill", noSettings: true}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "dev:drill", noSettings: true}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
 		p := screen.New(os.Stdout)
-		report, err := runbook.Drill(ctx, d, runbook.DrillOptions{Slots: or(slots, 20)}, p.Drill)
+		report, err := d.Drill(ctx, runbook.DrillOptions{Slots: or(slots, 20)}, p.Drill)
 		return result{report: report, text: func(p *screen.Printer) { p.Drilled(report) }, exit: exitOf(report.OK)}, err
 	})
 }

@@ -17,9 +17,9 @@ func (Dev) Check(
 	ctx context.Context,
 	json *bool, // one JSON object on standard output
 ) error {
-	return target{name: "dev:check", json: isSet(json), anyway: true}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "dev:check", json: isSet(json), anyway: true}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
 		defer collectLess()()
-		report, err := runbook.Check(ctx, d, runbook.CheckOptions{Settings: settingsErr()})
+		report, err := d.Check(ctx, runbook.CheckOptions{})
 		return result{report: report, text: func(p *screen.Printer) { p.Check(report) }, exit: exitOf(report.OK), why: "dev:check: something is wrong or can't be told, see above"}, err
 	})
 }

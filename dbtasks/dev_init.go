@@ -22,17 +22,17 @@ func (Dev) Init(
 	dry *bool, // print the plan; write nothing
 	undo *bool, // take out what it has put in, and nothing else
 ) error {
-	return target{name: "dev:init"}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "dev:init"}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
 		state := stateFolder()
 		if isSet(undo) {
-			report, err := runbook.UndoInit(ctx, d, runbook.InitOptions{Dry: isSet(dry), State: state})
+			report, err := d.UndoInit(ctx, runbook.InitOptions{Dry: isSet(dry), State: state})
 			return result{report: report, text: func(p *screen.Printer) { p.UndoInit(report) }, plan: report, exit: exitOf(report.OK), why: "dev:init -undo: what was changed since is left, see above"}, err
 		}
 		executable, err := os.Executable()
 		if err != nil {
 			executable = "" // then the source is told from elsewhere
 		}
-		report, err := runbook.Init(ctx, d, runbook.InitOptions{Dry: isSet(dry), Source: os.Getenv("DBTASKS_SOURCE"), Executable: executable, State: state})
+		report, err := d.Init(ctx, runbook.InitOptions{Dry: isSet(dry), Source: os.Getenv("DBTASKS_SOURCE"), Executable: executable, State: state})
 		return result{report: report, text: func(p *screen.Printer) { p.Init(report) }, plan: report, exit: exitOf(report.OK)}, err
 	})
 }

@@ -21,12 +21,12 @@ func (Dev) Verify(
 	json *bool, // one JSON object on standard output
 	svg *string, // write the counts as a picture into this file
 ) error {
-	return target{name: "dev:verify", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Deps) (result, error) {
+	return target{name: "dev:verify", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
 		file, err := svgFile(d, or(svg, ""))
 		if err != nil {
 			return result{}, err
 		}
-		report, err := runbook.Verify(ctx, d, runbook.VerifyOptions{Reloads: or(reloads, 10), URL: or(url, ""), Max: or(max, 10)})
+		report, err := d.Verify(ctx, runbook.VerifyOptions{Reloads: or(reloads, 10), URL: or(url, ""), Max: or(max, 10)})
 		if saved := file.draw(chart.OfReloads(report)); err == nil {
 			err = saved
 		}

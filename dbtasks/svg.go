@@ -13,11 +13,11 @@ import (
 // no half-written picture is ever seen, and what was there stays until then.
 type picture struct {
 	path string // empty: none is asked for
-	deps *runbook.Deps
+	deps *runbook.Runbook
 }
 
 // svgFile checks before the run that the picture can be written after it.
-func svgFile(d *runbook.Deps, path string) (picture, error) {
+func svgFile(d *runbook.Runbook, path string) (picture, error) {
 	if path == "" {
 		return picture{}, nil
 	}
@@ -65,6 +65,6 @@ func (p picture) draw(c chart.Chart) error {
 		_ = os.Remove(f.Name())
 		return fmt.Errorf("write the picture: %w", err)
 	}
-	say(p.deps, "wrote "+p.path)
+	say("wrote " + p.path)
 	return nil
 }

@@ -3,7 +3,6 @@ package dbtasks
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -14,9 +13,7 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/crash"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plainfile"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -26,7 +23,7 @@ type target struct {
 	name       string
 	json       bool
 	noSettings bool // runs without the project's settings, or with wrong ones: then with the environment's alone
-	anyway     bool // runs with missing or wrong settings too: see settingsErr
+	anyway     bool // runs with missing or wrong settings too: see Runbook.SettingsErr
 }
 
 // result is what a target's engine call came to.
@@ -43,7 +40,7 @@ type result struct {
 // run decodes what Mage leaves undecoded, makes the one engine call, prints,
 // and turns the outcome into Mage's exit code. Of a panic it is not known how
 // far it got: exit 1.
-func (t target) run(ctx context.Context, call func(context.Context, *runbook.Deps) (result, error)) (err error) {
+func (t target) run(ctx context.Context, call func(context.Context, *runbook.Runbook) (result, error)) (err error) {
 	defer func() {
 		if p := crash.Caught(recover()); p != nil {
 			err = t.fail(&runbook.Failure{Exit: runbook.ExitNotDone, Code: "crashed", Details: p.Where(6),
@@ -62,17 +59,17 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 	}
 	ctx, stop := signal.NotifyContext(ctx, signals...)
 	defer stop()
-	d, err := t.deps()
+	d, err := t.open()
 	if err != nil {
 		return t.fail(err)
 	}
-	for _, note := range d.Config.Misspelt() {
-		say(d, "note: "+note)
+	for _, note := range d.Notes() {
+		say("note: " + note)
 	}
 	p := screen.New(os.Stdout)
 	res, err := call(ctx, d)
-	if d.Pool != nil && (t.tests || err != nil || res.exit != 0 || lastTarget(os.Args[1:], t.name)) {
-		d.Pool.Close()
+	if t.tests || err != nil || res.exit != 0 || lastTarget(os.Args[1:], t.name) {
+		d.Close()
 	}
 	if runbook.IsReadOnly(err) && res.text != nil && res.plan != nil {
 		if t.json {
@@ -102,41 +99,31 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Dep
 	return nil
 }
 
-func (t target) deps() (*runbook.Deps, error) {
-	if t.noSettings {
-		cfg, _ := settings.FromEnvironment(os.Environ())
-		if d, err := deps(); err == nil {
-			cfg = d.Config
+// open is the engine for this target: the one that the run's targets share,
+// unless this one reads other settings than they.
+func (t target) open() (*runbook.Runbook, error) {
+	o := openOptions()
+	switch {
+	case t.noSettings:
+		if rb, err := open(); err == nil {
+			return rb, nil
 		}
-		return &runbook.Deps{Config: cfg, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
+		o.NoProject, o.Anyway = true, true
+	case t.tests:
+		o.Tests = true
+	case t.anyway:
+		if rb, err := open(); err == nil {
+			return rb, nil
+		}
+		o.Anyway = true
+	default:
+		return open()
 	}
-	if t.tests { // other files are read than those of the run's other targets
-		dir, err := os.Getwd()
-		if err != nil {
-			return nil, err
-		}
-		cfg, err := settings.LoadForTests(dir, os.Environ())
-		if err != nil {
-			return nil, err
-		}
-		return &runbook.Deps{Config: cfg, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
+	dir, err := workingFolder()
+	if err != nil {
+		return nil, err
 	}
-	d, err := deps()
-	var others *plainfile.TrustError // nothing of the project is used then
-	if err != nil && t.anyway && !errors.As(err, &others) {
-		dir, wdErr := os.Getwd()
-		if wdErr != nil {
-			return nil, wdErr
-		}
-		return &runbook.Deps{Config: &settings.Config{Root: settings.ProjectRoot(dir)}, Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program()}, nil
-	}
-	return d, err
-}
-
-// settingsErr is why the settings can't be loaded; nil: they can.
-func settingsErr() error {
-	_, err := deps()
-	return err
+	return runbook.OpenWith(dir, o)
 }
 
 // fail prints a failure as JSON where asked for, and gives Mage the error to
@@ -162,11 +149,8 @@ func lastTarget(args []string, name string) bool {
 	return true
 }
 
-func say(d *runbook.Deps, line string) {
-	if d.Progress != nil {
-		fmt.Fprintln(d.Progress, plain.Line(line))
-	}
-}
+// say writes one line for people.
+func say(line string) { fmt.Fprintln(os.Stderr, plain.Line(line)) }
 
 func isSet(flag *bool) bool { return flag != nil && *flag }
 

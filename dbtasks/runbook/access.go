@@ -73,26 +73,26 @@ type openOptions struct {
 
 // open logs in by the first rung that works. Every rung is bounded by the
 // URL's connect timeout or less.
-func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
-	connect := deps.Connect
+func open(ctx context.Context, rb *Runbook, o openOptions) (*access, error) {
+	connect := rb.connectLimited
 	if o.one {
-		connect = deps.connectForOne
+		connect = rb.connectForOne
 	}
 	if err := connect(); err != nil {
 		return nil, err
 	}
-	url := deps.Pool.URL()
-	a, err := openURL(ctx, deps)
+	url := rb.pool.URL()
+	a, err := openURL(ctx, rb)
 	if err != nil && pgops.CauseOf(err).NoSlot() {
-		a, err = openWithoutSlot(ctx, deps, o, err)
+		a, err = openWithoutSlot(ctx, rb, o, err)
 	}
 	if plan := (*dryPlan)(nil); errors.As(err, &plan) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, deps.loginFailed(ctx, url, err)
+		return nil, rb.loginFailed(ctx, url, err)
 	}
-	if err := checkLimit(deps, a.server); err != nil && !o.one {
+	if err := checkLimit(rb, a.server); err != nil && !o.one {
 		a.release()
 		return nil, err
 	}
@@ -104,15 +104,15 @@ func open(ctx context.Context, deps *Deps, o openOptions) (*access, error) {
 const doorTimeout = 5 * time.Second
 
 // openURL is the first rung: the pool's session.
-func openURL(ctx context.Context, deps *Deps) (*access, error) {
+func openURL(ctx context.Context, rb *Runbook) (*access, error) {
 	ctx, cancel := context.WithTimeout(ctx, doorTimeout)
 	defer cancel()
-	c, err := deps.Pool.Acquire(ctx)
+	c, err := rb.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	a := &access{conn: c.Conn(), pin: deps.Pool.Pin(), route: RouteDatabaseURL, release: c.Release}
-	if deps.Pool.URL().Origin.Variable == "DIRECT_URL" {
+	a := &access{conn: c.Conn(), pin: rb.pool.Pin(), route: RouteDatabaseURL, release: c.Release}
+	if rb.pool.URL().Origin.Variable == "DIRECT_URL" {
 		a.route = RouteDirectURL
 	}
 	if a.server, err = pgops.Ask(ctx, a.conn); err != nil {
@@ -124,8 +124,8 @@ func openURL(ctx context.Context, deps *Deps) (*access, error) {
 }
 
 // checkLimit refuses a pool limit that this server can't give.
-func checkLimit(deps *Deps, s pgops.Server) error {
-	url, err := deps.Config.Database()
+func checkLimit(rb *Runbook, s pgops.Server) error {
+	url, err := rb.cfg.Database()
 	if err != nil {
 		return err
 	}
@@ -154,43 +154,43 @@ func usableBy(url *settings.URL, s pgops.Server) int {
 // openWithoutSlot climbs the rest of the ladder after a login was refused for
 // want of a slot. Its error is the first refusal, which is what the user has
 // to know, with what was tried since.
-func openWithoutSlot(ctx context.Context, deps *Deps, o openOptions, refused error) (*access, error) {
-	sc, err := sceneWithoutSession(ctx, deps)
+func openWithoutSlot(ctx context.Context, rb *Runbook, o openOptions, refused error) (*access, error) {
+	sc, err := sceneWithoutSession(ctx, rb)
 	if err != nil {
 		return nil, err
 	}
-	deps.progress("no slot at %s: %s", sc.srv, firstWords(refused))
+	rb.progress("no slot at %s: %s", sc.srv, firstWords(refused))
 	cause := pgops.CauseOf(refused)
-	doors := reservedOf(ctx, deps, sc)
+	doors := reservedOf(ctx, rb, sc)
 	if a := doors.enter(ctx, cause); a != nil {
-		deps.progress("got in %s", a.route.Words())
+		rb.progress("got in %s", a.route.Words())
 		return a, nil
 	}
 	if o.signal && cause != pgops.CausePoolerLimit && sc.srv.Local {
-		a, why, err := bySignal(ctx, deps, doors, cause, o)
+		a, why, err := bySignal(ctx, rb, doors, cause, o)
 		if a != nil || err != nil {
 			return a, err
 		}
 		doors.tried = append(doors.tried, "tried "+why)
 	}
-	return nil, noWayIn(ctx, deps, sc, doors, o, refused)
+	return nil, noWayIn(ctx, rb, sc, doors, o, refused)
 }
 
 // bySignal climbs the third rung, or, in a dry run, only says what it would
 // do: that is the *dryPlan. Where it can't, why says so.
-func bySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, o openOptions) (a *access, why string, err error) {
+func bySignal(ctx context.Context, rb *Runbook, doors *reserved, cause pgops.Cause, o openOptions) (a *access, why string, err error) {
 	if o.idle > 0 {
 		return nil, fmt.Sprintf("SIGTERM to an idle backend: not with -idle=%s, since how long it has been idle can't be told before a login", o.idle), nil
 	}
 	if o.dry {
-		list, why := doors.sc.idleBackends(ctx, deps, cause, o)
+		list, why := doors.sc.idleBackends(ctx, rb, cause, o)
 		if why == "" {
 			err = &dryPlan{doors.sc, list}
 		}
 		return nil, "SIGTERM to an idle backend: " + why, err
 	}
-	if a, why = openBySignal(ctx, deps, doors, cause, o); a != nil {
-		deps.progress("got in %s", a.route.Words())
+	if a, why = openBySignal(ctx, rb, doors, cause, o); a != nil {
+		rb.progress("got in %s", a.route.Words())
 	}
 	return a, why, nil
 }

@@ -26,8 +26,8 @@ func TestASuperusersAppThatFilledEverySlotIsCleanedUp(t *testing.T) {
 	}
 	db := s.NewDatabase()
 	leak := pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.AdminURL() + "?application_name=superapp", Sessions: 20})
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.AdminURL()+"?connection_limit=5")
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.AdminURL()+"?connection_limit=5")
+	r, err := d.Cleanup(ctx, runbook.CleanupOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +47,8 @@ func TestARoleLimitAndADatabaseLimitAreGotRound(t *testing.T) {
 		if got := pgops.CauseOf(refused); got != cause {
 			t.Fatalf("refused with %s, want %s", got, cause)
 		}
-		d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
-		r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+		d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
+		r, err := d.Cleanup(ctx, runbook.CleanupOptions{})
 		if err != nil || !r.OK || r.Ended != 6 || r.Route != runbook.RouteAdminURL {
 			t.Errorf("%s: %+v, %v", cause, r, err)
 		}
@@ -63,10 +63,10 @@ func TestAFrozenServerIsSaidToBeFrozenWithinTenSeconds(t *testing.T) {
 		t.Skipf("may not stop our own server: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Kill(s.PID, syscall.SIGCONT) })
-	d := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5", "connect_timeout=60"))
+	d := opened(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5", "connect_timeout=60"))
 	for what, call := range map[string]func() error{
-		"cleanup": func() error { _, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{}); return err },
-		"who":     func() error { _, err := runbook.Who(ctx, d); return err },
+		"cleanup": func() error { _, err := d.Cleanup(ctx, runbook.CleanupOptions{}); return err },
+		"who":     func() error { _, err := d.Who(ctx); return err },
 	} {
 		began := time.Now()
 		f := failure(t, call(), "timeout", runbook.ExitNotDone)
@@ -88,9 +88,9 @@ func TestTwoCleanupsOfAFullServerAtOnceBothGetInAndLeaveNothing(t *testing.T) {
 	fillReserved(t, s)
 	var wg sync.WaitGroup
 	for range 2 {
-		d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+		d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
 		wg.Go(func() {
-			if r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{}); err != nil {
+			if r, err := d.Cleanup(ctx, runbook.CleanupOptions{}); err != nil {
 				t.Errorf("%v\n%s", err, strings.Join(runbook.AsFailure(err).Details, "\n"))
 			} else if !r.OK {
 				t.Errorf("%+v", r)
@@ -123,8 +123,8 @@ func TestAWALSenderIsNeverEnded(t *testing.T) {
 	}
 	defer sender.Close(ctx)
 	db.Open(2, "leak")
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.AdminURL()+"?connection_limit=5")
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Force: true})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.AdminURL()+"?connection_limit=5")
+	r, err := d.Cleanup(ctx, runbook.CleanupOptions{Force: true})
 	if err != nil || r.Ended != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -139,9 +139,8 @@ func TestHoldersAreNamedBeforeAnythingIsEnded(t *testing.T) {
 	db := s.NewDatabase()
 	leak := pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=leak"), Sessions: 3})
 	said := &syncBuilder{}
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
-	d.Progress = said
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+	d := openedSaying(t, said, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	r, err := d.Cleanup(ctx, runbook.CleanupOptions{})
 	if err != nil || r.Ended != 3 || len(r.Holders) != 1 || r.Holders[0].PID != leak.PID || r.Holders[0].Count != 3 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -157,9 +156,9 @@ func TestADryRunOfAFullServerSignalsNobodyEvenWhereNothingIsIdle(t *testing.T) {
 	db := s.NewDatabase()
 	busy := pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=busy"), Sessions: 17, Transaction: true})
 	fillReserved(t, s)
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
 	for _, dry := range []bool{true, false} {
-		_, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Dry: dry})
+		_, err := d.Cleanup(ctx, runbook.CleanupOptions{Dry: dry})
 		f := failure(t, err, "slots_full", runbook.ExitNotDone)
 		if details := strings.Join(f.Details, "\n"); maySignal(s) && !strings.Contains(details, "none is an idle one") {
 			t.Errorf("dry %v: %s", dry, details)

@@ -46,17 +46,17 @@ const consoleTimeout = time.Second
 
 // poolerPossible tells whether DATABASE_URL may lead to a pooler, before
 // anything is asked: a setting says so, or its program listens there.
-func poolerPossible(ctx context.Context, deps *Deps, m *machine.Machine) bool {
-	url, err := deps.Config.Database()
+func poolerPossible(ctx context.Context, rb *Runbook, m *machine.Machine) bool {
+	url, err := rb.cfg.Database()
 	if err != nil {
 		return false
 	}
-	if url.PgBouncer || deps.Pool.URL().Origin.Variable != url.Origin.Variable {
+	if url.PgBouncer || rb.pool.URL().Origin.Variable != url.Origin.Variable {
 		return true
 	}
-	address := deps.Pool.Pin().Address()
+	address := rb.pool.Pin().Address()
 	if address.IsZero() {
-		address = firstAddress(ctx, deps)
+		address = firstAddress(ctx, rb)
 	}
 	return server.Look(m, address).Kind == server.Pooler
 }
@@ -64,18 +64,18 @@ func poolerPossible(ctx context.Context, deps *Deps, m *machine.Machine) bool {
 // askBouncer logs in to the console and looks; nil where no PgBouncer answers
 // at DATABASE_URL. It never takes longer than consoleTimeout, and never fails:
 // what it adds is worth nobody's exit code.
-func askBouncer(ctx context.Context, deps *Deps, m *machine.Machine) *Bouncer {
-	url, err := deps.Config.Database()
+func askBouncer(ctx context.Context, rb *Runbook, m *machine.Machine) *Bouncer {
+	url, err := rb.cfg.Database()
 	if err != nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, consoleTimeout)
 	defer cancel()
-	console, err := openConsole(ctx, deps.pin(url), m)
+	console, err := openConsole(ctx, rb.pin(url), m)
 	if err == nil {
 		defer console.Close(ctx)
 	}
-	return lookAtBouncer(ctx, deps.pin(url), m, console, err)
+	return lookAtBouncer(ctx, rb.pin(url), m, console, err)
 }
 
 // openConsole tries the URL's own role, and PgBouncer's way for its own

@@ -47,14 +47,14 @@ func (sc scene) inUse(sessions []pgops.Session, clients map[int]server.Client) [
 }
 
 // addBouncer adds who holds the pooler's clients.
-func (r *WhoReport) addBouncer(ctx context.Context, sc scene, deps *Deps) {
-	url, err := deps.Config.Database()
+func (r *WhoReport) addBouncer(ctx context.Context, sc scene, rb *Runbook) {
+	url, err := rb.cfg.Database()
 	if sc.bouncer == nil || err != nil {
 		return
 	}
 	r.Bouncer = sc.bouncer
 	pooler := sc
-	pooler.srv = server.Look(sc.Machine, deps.pin(url).Address())
+	pooler.srv = server.Look(sc.Machine, rb.pin(url).Address())
 	var sessions []pgops.Session
 	overSocket := map[int]server.Client{}
 	for i, c := range sc.bouncer.console.Clients {

@@ -16,7 +16,7 @@ import (
 // behindPooler adds to a failed login what the pooler's console knows of it:
 // who waits there in silence sees nothing but a timeout. f itself comes back
 // where no PgBouncer was in the way.
-func behindPooler(ctx context.Context, deps *Deps, url *settings.URL, f *Failure) *Failure {
+func behindPooler(ctx context.Context, rb *Runbook, url *settings.URL, f *Failure) *Failure {
 	switch cause := pgops.Cause(f.Code); {
 	case url.Origin.Variable != settings.DatabaseURL:
 		return f
@@ -25,20 +25,20 @@ func behindPooler(ctx context.Context, deps *Deps, url *settings.URL, f *Failure
 		return f
 	}
 	m, err := machine.Look(ctx)
-	if err != nil || !poolerPossible(ctx, deps, m) {
+	if err != nil || !poolerPossible(ctx, rb, m) {
 		return f
 	}
-	b := askBouncer(ctx, deps, m)
+	b := askBouncer(ctx, rb, m)
 	if b == nil {
 		return f
 	}
-	b.explain(deps, url, f)
+	b.explain(rb, url, f)
 	f.Details = append(f.Details, b.Headline())
 	return f
 }
 
 // explain turns the failure into what the console says it is.
-func (b *Bouncer) explain(deps *Deps, url *settings.URL, f *Failure) {
+func (b *Bouncer) explain(rb *Runbook, url *settings.URL, f *Failure) {
 	at, cause := where(url), pgops.Cause(f.Code)
 	switch {
 	case b.Paused:
@@ -51,12 +51,12 @@ func (b *Bouncer) explain(deps *Deps, url *settings.URL, f *Failure) {
 		f.Next = consoleCommand(url, "ENABLE")
 	case cause == pgops.CausePoolerLimit && b.MaxClients > 0 && b.Clients >= b.MaxClients:
 		f.Message = fmt.Sprintf("PgBouncer at %s has all its %d clients (max_client_conn); PostgreSQL behind it may have free slots.", at, b.MaxClients)
-		f.Next = "who they are: " + deps.Command("db:who") + "; for more of them: max_client_conn in pgbouncer.ini, then RELOAD on its console"
+		f.Next = "who they are: " + rb.Command("db:who") + "; for more of them: max_client_conn in pgbouncer.ini, then RELOAD on its console"
 	case cause == pgops.CauseTimeout && b.Waiting > 0 && b.PoolSize > 0 && b.Busy >= b.PoolSize:
 		f.Code = string(pgops.CausePoolerLimit)
 		f.Message = fmt.Sprintf("All %d server connections that PgBouncer at %s keeps for role %q in database %q are busy; %d clients wait, the longest for %s.",
 			b.PoolSize, at, url.User, url.Database, b.Waiting, (time.Duration(b.WaitMS) * time.Millisecond).Round(time.Second))
-		f.Next = "DIRECT_URL to the server itself, then: " + deps.Command("db:who") + " names who holds transactions open; default_pool_size in pgbouncer.ini allows more"
+		f.Next = "DIRECT_URL to the server itself, then: " + rb.Command("db:who") + " names who holds transactions open; default_pool_size in pgbouncer.ini allows more"
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // poolProject is a project with one pool of node-postgres of so many connections.
-func poolProject(t *testing.T, url, limit string) *Deps {
+func poolProject(t *testing.T, url, limit string) *Runbook {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range map[string]string{
@@ -30,10 +30,10 @@ func poolProject(t *testing.T, url, limit string) *Deps {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deps := &Deps{Config: cfg}
+	deps := &Runbook{cfg: cfg}
 	t.Cleanup(func() {
-		if deps.Pool != nil {
-			deps.Pool.Close()
+		if deps.pool != nil {
+			deps.pool.Close()
 		}
 	})
 	return deps
@@ -44,7 +44,7 @@ func TestCheckComparesTheSumOfLimitsWithTheServersSlots(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	for limit, want := range map[string]checklist.Verdict{"5": checklist.OK, "4000": checklist.Wrong} {
-		r, err := Check(t.Context(), poolProject(t, db.URL("connection_limit=5"), limit), CheckOptions{})
+		r, err := poolProject(t, db.URL("connection_limit=5"), limit).Check(t.Context(), CheckOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestCheckComparesTheSumOfLimitsWithTheServersSlots(t *testing.T) {
 func TestCheckNeedsNoServerAndSaysWhatItCanNotTell(t *testing.T) {
 	t.Parallel()
 	port := pgtest.FreePort(t)
-	r, err := Check(t.Context(), poolProject(t, "postgresql://app:hunter2@localhost:"+strconv.Itoa(port)+"/shop?connection_limit=5", "5"), CheckOptions{})
+	r, err := poolProject(t, "postgresql://app:hunter2@localhost:"+strconv.Itoa(port)+"/shop?connection_limit=5", "5").Check(t.Context(), CheckOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

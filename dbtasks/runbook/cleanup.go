@@ -14,13 +14,13 @@ import (
 
 // CleanupOptions are the flags of db:cleanup.
 type CleanupOptions struct {
-	Force  bool              // every client session of the database, not only idle ones
-	Idle   time.Duration     // only sessions that have been in their state at least this long; 0: any
-	Dry    bool              // make the plan and apply nothing
-	Remote string            // allow a server that is not this machine's, by its database's name
-	Spare  Spare             // whose sessions are left alone
-	Only   []pgops.SessionID // nothing but these; nil: no such restriction
-	Caller string            // the target, for next commands; "db:cleanup" when empty
+	Force  bool          // every client session of the database, not only idle ones
+	Idle   time.Duration // only sessions that have been in their state at least this long; 0: any
+	Dry    bool          // make the plan and apply nothing
+	Remote string        // allow a server that is not this machine's, by its database's name
+	Spare  Spare         // whose sessions are left alone
+	Only   []SessionID   // nothing but these; nil: no such restriction
+	Caller string        // the target, for next commands; "db:cleanup" when empty
 }
 
 // Spare chooses whose sessions a cleanup leaves alone.
@@ -35,63 +35,63 @@ const (
 
 // CleanupReport is what one cleanup found and did.
 type CleanupReport struct {
-	OK        bool            `json:"ok"` // everything that was to end is gone, and a slot is free
-	Dry       bool            `json:"dry"`
-	Force     bool            `json:"force"`
-	Target    Target          `json:"target"`
-	Route     Route           `json:"route"`
-	Found     int             `json:"found"`     // client sessions of the database, our own left out
-	Plan      []pgops.Session `json:"plan"`      // to be ended
-	Ended     int             `json:"ended"`     // of these, seen to be gone
-	Freed     int             `json:"freed"`     // idle sessions of this database ended before, by SIGTERM, to get in
-	Spared    []pgops.Judged  `json:"spared"`    // left alone, and why
-	Refused   []pgops.Judged  `json:"refused"`   // this role may not end them
-	Hidden    int             `json:"hidden"`    // of the spared: state not visible to this role
-	LeftOver  []pgops.Session `json:"left_over"` // signalled, and still there after 5 s
-	CameBack  []pgops.Session `json:"came_back"` // opened since
-	Holders   []Source        `json:"holders"`   // who held the sessions of Plan, before anything was ended
-	InUseBy   []Source        `json:"in_use_by"` // who holds those that were spared because they are in use
-	BackBy    []Source        `json:"came_back_by"`
-	PGlite    bool            `json:"pglite,omitempty"` // one connection, ours: there was nothing to end
-	Slots     pgops.Slots     `json:"slots"`
-	Usable    int             `json:"usable"`
-	Free      int             `json:"free"`
-	ElapsedMS int64           `json:"elapsed_ms"`      // getting in included
-	Notes     []string        `json:"notes,omitempty"` // what a pooler changes
-	Next      string          `json:"next,omitempty"`  // the command that goes on from here, where something is left to do
+	OK        bool      `json:"ok"` // everything that was to end is gone, and a slot is free
+	Dry       bool      `json:"dry"`
+	Force     bool      `json:"force"`
+	Target    Target    `json:"target"`
+	Route     Route     `json:"route"`
+	Found     int       `json:"found"`     // client sessions of the database, our own left out
+	Plan      []Session `json:"plan"`      // to be ended
+	Ended     int       `json:"ended"`     // of these, seen to be gone
+	Freed     int       `json:"freed"`     // idle sessions of this database ended before, by SIGTERM, to get in
+	Spared    []Judged  `json:"spared"`    // left alone, and why
+	Refused   []Judged  `json:"refused"`   // this role may not end them
+	Hidden    int       `json:"hidden"`    // of the spared: state not visible to this role
+	LeftOver  []Session `json:"left_over"` // signalled, and still there after 5 s
+	CameBack  []Session `json:"came_back"` // opened since
+	Holders   []Source  `json:"holders"`   // who held the sessions of Plan, before anything was ended
+	InUseBy   []Source  `json:"in_use_by"` // who holds those that were spared because they are in use
+	BackBy    []Source  `json:"came_back_by"`
+	PGlite    bool      `json:"pglite,omitempty"` // one connection, ours: there was nothing to end
+	Slots     Slots     `json:"slots"`
+	Usable    int       `json:"usable"`
+	Free      int       `json:"free"`
+	ElapsedMS int64     `json:"elapsed_ms"`      // getting in included
+	Notes     []string  `json:"notes,omitempty"` // what a pooler changes
+	Next      string    `json:"next,omitempty"`  // the command that goes on from here, where something is left to do
 }
 
 // Cleanup ends sessions of the URL's database in one statement and waits until
 // they are gone. It gets in even when no slot is left (see the ladder in
 // open), and returns a report with OK false when something is missing.
-func Cleanup(ctx context.Context, deps *Deps, o CleanupOptions) (CleanupReport, error) {
+func (rb *Runbook) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport, error) {
 	if o.Caller == "" {
 		o.Caller = "db:cleanup"
 	}
 	if o.Idle < 0 {
 		return CleanupReport{}, &Failure{Exit: ExitSettings, Code: "usage", Message: "-idle wants a duration that is not negative; nothing was touched.",
-			Next: deps.Command("db:cleanup -idle=5m")}
+			Next: rb.Command("db:cleanup -idle=5m")}
 	}
-	if deps.Config.ReadOnly && !o.Dry {
-		return cleanupReadOnly(ctx, deps, o, func(o CleanupOptions) (CleanupReport, error) { return Cleanup(ctx, deps, o) })
+	if rb.cfg.ReadOnly && !o.Dry {
+		return cleanupReadOnly(ctx, rb, o, func(o CleanupOptions) (CleanupReport, error) { return rb.Cleanup(ctx, o) })
 	}
 	began := time.Now()
 	looked := machine.Begin(ctx)
-	a, err := open(ctx, deps, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry, looked: looked, force: o.Force, idle: o.Idle, spare: o.Spare})
+	a, err := open(ctx, rb, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry, looked: looked, force: o.Force, idle: o.Idle, spare: o.Spare})
 	var plan *dryPlan
 	if errors.As(err, &plan) {
-		return planned(deps, plan, o), nil
+		return planned(rb, plan, o), nil
 	}
 	if err != nil {
 		return CleanupReport{}, err
 	}
 	defer func() { a.release() }() // which may be another session's by then
 	if a.server.PGlite {
-		r := newCleanupReport(Target{Place: placeOf(deps.Pool.URL())}, a.route, o)
+		r := newCleanupReport(Target{Place: placeOf(rb.pool.URL())}, a.route, o)
 		r.OK, r.PGlite = true, true
 		return r, nil
 	}
-	r, err := cleanup(ctx, deps, a, o, looked)
+	r, err := cleanup(ctx, rb, a, o, looked)
 	if err == nil {
 		r.ElapsedMS = time.Since(began).Milliseconds()
 	}
@@ -109,56 +109,56 @@ func newCleanupReport(target Target, route Route, o CleanupOptions) CleanupRepor
 const cleanupTimeout = 20 * time.Second
 
 // cleanup works through a session that somebody else opened.
-func cleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, looked *machine.Looking) (CleanupReport, error) {
+func cleanup(ctx context.Context, rb *Runbook, a *access, o CleanupOptions, looked *machine.Looking) (CleanupReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
 	defer cancel()
 	began := time.Now()
-	end := pgops.EndOptions{Database: deps.Pool.URL().Database, Force: o.Force, Idle: o.Idle, Only: o.Only}
-	r, err := planCleanup(ctx, deps, a, o, &end, looked)
+	end := pgops.EndOptions{Database: rb.pool.URL().Database, Force: o.Force, Idle: o.Idle, Only: o.Only}
+	r, err := planCleanup(ctx, rb, a, o, &end, looked)
 	if err != nil {
-		return r, cutBefore(ctx, deps, a, o, err)
+		return r, cutBefore(ctx, rb, a, o, err)
 	}
 	if !o.Dry {
-		deps.progress("cleaning up %s", r.Target)
-		warnHolders(deps, r.Holders)
+		rb.progress("cleaning up %s", r.Target)
+		warnHolders(rb, r.Holders)
 	}
-	done := deps.waiting("waiting until the sessions are gone")
+	done := rb.waiting("waiting until the sessions are gone")
 	result, err := pgops.End(ctx, a.conn, end)
 	done()
 	r.take(result)
 	if err != nil && endedByOther(err) {
 		// Another run with -force, or an administrator, ended our own session
 		// while we waited: ask again with a new one what is left.
-		err = r.verify(ctx, deps, result)
+		err = r.verify(ctx, rb, result)
 	} else if err == nil {
-		err = r.settle(ctx, deps, a, result.At)
+		err = r.settle(ctx, rb, a, result.At)
 	}
 	if err != nil {
-		return r, r.cutShort(ctx, deps, o, err)
+		return r, r.cutShort(ctx, rb, o, err)
 	}
 	// A cleanup is there to free slots: where none is free it is not done. A dry
 	// run only looks.
 	r.OK = len(r.LeftOver) == 0 && len(r.Refused) == 0 && (o.Dry || r.Free > 0)
 	r.ElapsedMS = time.Since(began).Milliseconds()
-	r.Next = r.next(deps)
+	r.Next = r.next(rb)
 	return r, nil
 }
 
 // next is the one command that helps most with what is left.
-func (r *CleanupReport) next(deps *Deps) string {
+func (r *CleanupReport) next(rb *Runbook) string {
 	switch {
 	case r.Dry:
 		return ""
 	case len(r.LeftOver) > 0:
-		return deps.Command("dev:recover -restart=always")
+		return rb.Command("dev:recover -restart=always")
 	case len(r.Refused) > 0:
-		return "set DBTASKS_ADMIN_URL in .env to a superuser's URL, then: " + deps.Command("db:cleanup")
+		return "set DBTASKS_ADMIN_URL in .env to a superuser's URL, then: " + rb.Command("db:cleanup")
 	case slices.ContainsFunc(r.BackBy, func(s Source) bool { return !s.Pooler }):
-		return deps.Command("dev:stop")
+		return rb.Command("dev:stop")
 	case r.Free == 0 && !r.Force:
-		return deps.Command("db:cleanup -force")
+		return rb.Command("db:cleanup -force")
 	case r.Free == 0:
-		return deps.Command("db:who")
+		return rb.Command("db:who")
 	}
 	return ""
 }
@@ -185,7 +185,7 @@ func (r *CleanupReport) take(result pgops.EndResult) {
 
 // settle asks what the server looks like afterwards: the slots, and the
 // sessions that were opened since.
-func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since time.Time) error {
+func (r *CleanupReport) settle(ctx context.Context, rb *Runbook, a *access, since time.Time) error {
 	now, err := pgops.Sessions(ctx, a.conn, "")
 	if err != nil {
 		return err
@@ -202,7 +202,7 @@ func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since
 		if err != nil {
 			return err
 		}
-		sc := a.scene(ctx, deps, m)
+		sc := a.scene(ctx, rb, m)
 		r.BackBy = sources(sc, r.CameBack, sc.holders(ctx, r.CameBack))
 	}
 	r.Slots = a.server.Slots
@@ -212,8 +212,8 @@ func (r *CleanupReport) settle(ctx context.Context, deps *Deps, a *access, since
 }
 
 // verify looks with a new session for what the ended one was waiting for.
-func (r *CleanupReport) verify(ctx context.Context, deps *Deps, result pgops.EndResult) error {
-	a, err := openURL(ctx, deps)
+func (r *CleanupReport) verify(ctx context.Context, rb *Runbook, result pgops.EndResult) error {
+	a, err := openURL(ctx, rb)
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func (r *CleanupReport) verify(ctx context.Context, deps *Deps, result pgops.End
 	}
 	r.Ended += len(gone)
 	r.LeftOver = append([]pgops.Session{}, left...)
-	return r.settle(ctx, deps, a, result.At)
+	return r.settle(ctx, rb, a, result.At)
 }
 
 // endedByOther tells whether the server ended our session on somebody's order.

@@ -27,8 +27,8 @@ func TestCleanupGetsInThroughTheReservedSlotsWhenTheOrdinaryOnesAreTaken(t *test
 	if cause := pgops.CauseOf(refused); cause != pgops.CauseReservedOnly {
 		t.Fatalf("the server refused with %s: %v", cause, refused)
 	}
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
+	r, err := d.Cleanup(ctx, runbook.CleanupOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,9 +51,9 @@ func TestAFullServerIsRecoveredByASignalToOneIdleBackend(t *testing.T) {
 	}
 	leak, _ := db.Fill("leak")
 	fillReserved(t, s)
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
 
-	dry, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Dry: true})
+	dry, err := d.Cleanup(ctx, runbook.CleanupOptions{Dry: true})
 	if !maySignal(s) {
 		f := failure(t, err, "slots_full", runbook.ExitNotDone)
 		t.Logf("as this user: %v", f.Details)
@@ -71,7 +71,7 @@ func TestAFullServerIsRecoveredByASignalToOneIdleBackend(t *testing.T) {
 		}
 	}
 
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+	r, err := d.Cleanup(ctx, runbook.CleanupOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,11 +118,11 @@ func TestALeakThatReconnectsAsFastAsItCanDoesNotKeepUsOut(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 12})
 	db := s.NewDatabase()
 	reconnecting(t, db)
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
 	var r runbook.CleanupReport
 	pgtest.Eventually(t, 10*time.Second, "a cleanup sees who came back", func() bool {
 		var err error
-		if r, err = runbook.Cleanup(ctx, d, runbook.CleanupOptions{Force: true}); err != nil {
+		if r, err = d.Cleanup(ctx, runbook.CleanupOptions{Force: true}); err != nil {
 			t.Fatal(err)
 		}
 		return r.Ended > 0 && len(r.CameBack) > 0
@@ -141,8 +141,8 @@ func TestALeakThatReconnectsDoesNotKeepUsOutOfAServerWithoutAnySlot(t *testing.T
 	db := s.NewDatabase()
 	reconnecting(t, db)
 	fillReserved(t, s)
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	r, err := d.Cleanup(ctx, runbook.CleanupOptions{})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, strings.Join(runbook.AsFailure(err).Details, "\n"))
 	}
@@ -192,21 +192,21 @@ func TestATunnelOnLocalhostIsNotLocalUnlessItsDatabaseIsNamed(t *testing.T) {
 	pgtest.Connect(t, s.URL(guest.Role, guest.Password, db.Name, "application_name=guest"))
 	port := tunnel(t, fmt.Sprintf("127.0.0.1:%d", s.Port))
 	url := strings.Replace(db.URL("connection_limit=5"), fmt.Sprintf(":%d/", s.Port), fmt.Sprintf(":%d/", port), 1)
-	d := deps(t, t.TempDir(), "DATABASE_URL="+url)
+	d := opened(t, t.TempDir(), "DATABASE_URL="+url)
 
 	for _, o := range []runbook.CleanupOptions{{}, {Force: true}, {Dry: true}} {
-		_, err := runbook.Cleanup(ctx, d, o)
+		_, err := d.Cleanup(ctx, o)
 		f := failure(t, err, "refused_remote", runbook.ExitRefused)
 		if !strings.Contains(f.Next, "-remote="+db.Name) || !strings.Contains(f.Message, fmt.Sprint(os.Getpid())) {
 			t.Errorf("%s / %s: want the listener's pid and how to allow it", f.Message, f.Next)
 		}
 	}
-	_, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Remote: "another"})
+	_, err := d.Cleanup(ctx, runbook.CleanupOptions{Remote: "another"})
 	failure(t, err, "wrong_remote", runbook.ExitSettings)
 	if n := s.Sessions(db.Name); n != 4 { // ours too: the pool keeps it
 		t.Errorf("%d sessions after three refusals, want 4", n)
 	}
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Remote: db.Name})
+	r, err := d.Cleanup(ctx, runbook.CleanupOptions{Remote: db.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,8 +236,8 @@ func TestAPoolLimitAboveWhatTheServerCanGiveIsRefusedBeforeAnythingIsEnded(t *te
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	db.Open(2, "leak")
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=18"))
-	_, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=18"))
+	_, err := d.Cleanup(ctx, runbook.CleanupOptions{})
 	f := runbook.AsFailure(err)
 	if f == nil || f.Exit != runbook.ExitSettings || !strings.Contains(f.Next, "connection_limit=5") || strings.Contains(f.Message+f.Next, db.Password) {
 		t.Fatalf("%+v", f)
@@ -255,8 +255,8 @@ func TestAnAdminURLOfAnotherServerIsNotUsed(t *testing.T) {
 	fillReserved(t, full)
 	other.Exec(fmt.Sprintf("CREATE DATABASE %s", db.Name))
 	bystander := pgtest.Connect(t, other.AdminURL(db.Name))
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+other.AdminURL("postgres"))
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Force: true})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+other.AdminURL("postgres"))
+	r, err := d.Cleanup(ctx, runbook.CleanupOptions{Force: true})
 	if err == nil && r.Route == runbook.RouteAdminURL {
 		t.Errorf("it worked on the other server: %+v", r)
 	}
@@ -276,8 +276,8 @@ func TestAfterASlotWasFreedTheBestRoleGoesOn(t *testing.T) {
 	for range 3 { // the reserved slots, in this very database
 		pgtest.Connect(t, s.AdminURL(db.Name))
 	}
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Force: true})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
+	r, err := d.Cleanup(ctx, runbook.CleanupOptions{Force: true})
 	if err != nil {
 		t.Fatal(err)
 	}

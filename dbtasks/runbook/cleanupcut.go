@@ -12,19 +12,19 @@ import (
 
 // cutBefore is the failure of a cleanup that was cut short while it only
 // looked: nothing was ended.
-func cutBefore(ctx context.Context, deps *Deps, a *access, o CleanupOptions, err error) error {
+func cutBefore(ctx context.Context, rb *Runbook, a *access, o CleanupOptions, err error) error {
 	if f := alreadyFailure(err); f != nil {
 		return f
 	}
-	why, f := cut(ctx, deps, o, err)
+	why, f := cut(ctx, rb, o, err)
 	f.Message = fmt.Sprintf("No session was ended: %s.", why)
 	return f
 }
 
 // cutShort is the failure of a cleanup that was cut short while it ended
 // sessions: what is known of them.
-func (r *CleanupReport) cutShort(ctx context.Context, deps *Deps, o CleanupOptions, err error) error {
-	why, f := cut(ctx, deps, o, err)
+func (r *CleanupReport) cutShort(ctx context.Context, rb *Runbook, o CleanupOptions, err error) error {
+	why, f := cut(ctx, rb, o, err)
 	planned := 0
 	for _, h := range r.Holders {
 		planned += h.Count
@@ -49,9 +49,9 @@ func sessionsOf(n int, named string) string {
 }
 
 // cut says why a cleanup was cut short; the next one ends only what is left.
-func cut(ctx context.Context, deps *Deps, o CleanupOptions, err error) (why string, f *Failure) {
-	f = &Failure{Exit: ExitNotDone, Code: "failed", Details: []string{firstWords(err)}, Next: deps.Command(o.again()), Err: err}
-	at := where(deps.Pool.URL())
+func cut(ctx context.Context, rb *Runbook, o CleanupOptions, err error) (why string, f *Failure) {
+	f = &Failure{Exit: ExitNotDone, Code: "failed", Details: []string{firstWords(err)}, Next: rb.Command(o.again()), Err: err}
+	at := where(rb.pool.URL())
 	cause := pgops.CauseOf(err)
 	var network *net.OpError
 	switch {

@@ -11,8 +11,8 @@ import (
 )
 
 // planned is the report of a dry run that could not log in.
-func planned(deps *Deps, plan *dryPlan, o CleanupOptions) CleanupReport {
-	url := deps.Pool.URL()
+func planned(rb *Runbook, plan *dryPlan, o CleanupOptions) CleanupReport {
+	url := rb.pool.URL()
 	r := newCleanupReport(targetOf(url, plan.sc.srv), RouteSignal, o)
 	for _, b := range plan.backends {
 		r.Plan = append(r.Plan, b.Session(url.User, url.Database))
@@ -25,7 +25,7 @@ func planned(deps *Deps, plan *dryPlan, o CleanupOptions) CleanupReport {
 // the server is local, whose sessions are spared, and who holds those to be
 // ended, so that it is said before they are. It completes end; the statement
 // that ends them decides anew.
-func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, end *pgops.EndOptions, looked *machine.Looking) (CleanupReport, error) {
+func planCleanup(ctx context.Context, rb *Runbook, a *access, o CleanupOptions, end *pgops.EndOptions, looked *machine.Looking) (CleanupReport, error) {
 	end.Dry = true
 	dry, err := pgops.End(ctx, a.conn, *end)
 	end.Dry = o.Dry
@@ -40,14 +40,14 @@ func planCleanup(ctx context.Context, deps *Deps, a *access, o CleanupOptions, e
 	if err != nil {
 		return CleanupReport{}, err
 	}
-	sc := a.scene(ctx, deps, m)
-	r := newCleanupReport(targetOf(deps.Pool.URL(), sc.srv), a.route, o)
+	sc := a.scene(ctx, rb, m)
+	r := newCleanupReport(targetOf(rb.pool.URL(), sc.srv), a.route, o)
 	r.Freed = a.freed
-	if end.OnlyRole, err = r.Target.permit(deps, o.Caller, o.Remote); err != nil {
+	if end.OnlyRole, err = r.Target.permit(rb, o.Caller, o.Remote); err != nil {
 		return r, err
 	}
 	refused := func(j pgops.Judged) bool { return j.Verdict == pgops.VerdictRefused }
-	if a.freed > 0 && slices.ContainsFunc(dry.Judged, refused) && a.promote(ctx, deps, sc) {
+	if a.freed > 0 && slices.ContainsFunc(dry.Judged, refused) && a.promote(ctx, rb, sc) {
 		// There was no slot for it before one was freed.
 		r.Route = a.route
 		again := *end
@@ -108,23 +108,23 @@ func (r *CleanupReport) note(a *access, b *Bouncer) {
 // what may follow (measured: Prisma's adapter logs in again at the next
 // request; a plain node-postgres pool without an "error" listener ends its
 // process).
-func warnHolders(deps *Deps, holders []Source) {
+func warnHolders(rb *Runbook, holders []Source) {
 	running := slices.ContainsFunc(holders, func(s Source) bool { return !s.Pooler && s.PID != 0 && !s.Stopped })
 	for i, s := range holders {
 		if i == mostHolders {
-			deps.progress("  and by %d more", len(holders)-mostHolders)
+			rb.progress("  and by %d more", len(holders)-mostHolders)
 			break
 		}
 		switch {
 		case s.Pooler:
-			deps.progress("  held by %s: %d; it opens new ones when its clients need them", s.Name(), s.Count)
+			rb.progress("  held by %s: %d; it opens new ones when its clients need them", s.Name(), s.Count)
 		case s.Stopped:
-			deps.progress("  held by %s: %d; it is stopped (Ctrl+Z) and would keep them for ever", s.Name(), s.Count)
+			rb.progress("  held by %s: %d; it is stopped (Ctrl+Z) and would keep them for ever", s.Name(), s.Count)
 		default:
-			deps.progress("  held by %s: %d", s.Name(), s.Count)
+			rb.progress("  held by %s: %d", s.Name(), s.Count)
 		}
 	}
 	if running {
-		deps.progress("  of these, Prisma logs in again, and a node-postgres pool without an error listener ends its process")
+		rb.progress("  of these, Prisma logs in again, and a node-postgres pool without an error listener ends its process")
 	}
 }

@@ -13,50 +13,50 @@ import (
 
 // DevTestReport is what a run of the project's tests left behind.
 type DevTestReport struct {
-	OK       bool            `json:"ok"`
-	Cleanup  CleanupReport   `json:"cleanup"`
-	Command  string          `json:"command"`
-	ExitCode int             `json:"exit_code"`
-	TookMS   int64           `json:"took_ms"`
-	Sessions []pgops.Session `json:"sessions_left"` // opened during the run, and still there after it
+	OK       bool          `json:"ok"`
+	Cleanup  CleanupReport `json:"cleanup"`
+	Command  string        `json:"command"`
+	ExitCode int           `json:"exit_code"`
+	TookMS   int64         `json:"took_ms"`
+	Sessions []Session     `json:"sessions_left"` // opened during the run, and still there after it
 }
 
 // DevTest ends idle sessions that no running process of this project uses,
 // runs the test command and looks at what it left behind.
-func DevTest(ctx context.Context, deps *Deps, stdin, stdout, stderr *os.File) (DevTestReport, error) {
+func (rb *Runbook) DevTest(ctx context.Context, stdin, stdout, stderr *os.File) (DevTestReport, error) {
 	r := DevTestReport{Sessions: []pgops.Session{}}
-	if err := deps.Config.CheckCommand(settings.TestCommand); err != nil {
+	if err := rb.cfg.CheckCommand(settings.TestCommand); err != nil {
 		return r, err
 	}
-	command, err := devserver.Test(deps.Config.Root, deps.Config.TestCommand, os.Environ())
+	command, err := devserver.Test(rb.cfg.Root, rb.cfg.TestCommand, os.Environ())
 	if err != nil {
-		return r, scriptMissing(deps, settings.TestCommand, err)
+		return r, scriptMissing(rb, settings.TestCommand, err)
 	}
 	r.Command = command.Line
-	if deps.Config.ReadOnly {
-		plan, err := planOfCleanup(ctx, deps, "dev:test")
+	if rb.cfg.ReadOnly {
+		plan, err := planOfCleanup(ctx, rb, "dev:test")
 		if err != nil {
 			return r, err
 		}
-		return r, refusedReadOnly(deps, "dev:test", plan, "would run: "+command.Line)
+		return r, refusedReadOnly(rb, "dev:test", plan, "would run: "+command.Line)
 	}
-	r.Cleanup, err = Cleanup(ctx, deps, CleanupOptions{Spare: SpareProject, Caller: "dev:test"})
+	r.Cleanup, err = rb.Cleanup(ctx, CleanupOptions{Spare: SpareProject, Caller: "dev:test"})
 	if f := AsFailure(err); f != nil && f.Exit != ExitRefused {
 		return r, err
 	}
-	deps.progress("%s", cleanupLine(r.Cleanup, err))
-	before, err := sessionsNow(ctx, deps)
+	rb.progress("%s", cleanupLine(r.Cleanup, err))
+	before, err := sessionsNow(ctx, rb)
 	if err != nil {
 		return r, err
 	}
-	deps.progress("running: %s", command.Line)
+	rb.progress("running: %s", command.Line)
 	began := time.Now()
 	result, err := devserver.Run(ctx, command, devserver.RunOptions{Stdin: stdin, Stdout: stdout, Stderr: stderr})
 	r.TookMS, r.ExitCode = time.Since(began).Milliseconds(), result.ExitCode
 	if err != nil {
-		return r, &Failure{Exit: ExitNotDone, Code: "run", Message: fmt.Sprintf("The tests could not be run: %v", err), Next: deps.Command("dev:test"), Err: err}
+		return r, &Failure{Exit: ExitNotDone, Code: "run", Message: fmt.Sprintf("The tests could not be run: %v", err), Next: rb.Command("dev:test"), Err: err}
 	}
-	if r.Sessions, err = leftSince(context.WithoutCancel(ctx), deps, before); err != nil {
+	if r.Sessions, err = leftSince(context.WithoutCancel(ctx), rb, before); err != nil {
 		return r, err
 	}
 	r.OK = r.ExitCode == 0
@@ -64,13 +64,13 @@ func DevTest(ctx context.Context, deps *Deps, stdin, stdout, stderr *os.File) (D
 }
 
 // sessionsNow lists the sessions of the URL's database through the pool.
-func sessionsNow(ctx context.Context, deps *Deps) ([]pgops.Session, error) {
-	c, err := deps.Pool.Acquire(ctx)
+func sessionsNow(ctx context.Context, rb *Runbook) ([]pgops.Session, error) {
+	c, err := rb.pool.Acquire(ctx)
 	if err != nil {
-		return nil, loginFailure(deps, deps.Pool.URL(), err)
+		return nil, loginFailure(rb, rb.pool.URL(), err)
 	}
 	defer c.Release()
-	return pgops.Sessions(ctx, c.Conn(), deps.Pool.URL().Database)
+	return pgops.Sessions(ctx, c.Conn(), rb.pool.URL().Database)
 }
 
 // settleTime is how long sessions may take to end with their process:
@@ -78,14 +78,14 @@ func sessionsNow(ctx context.Context, deps *Deps) ([]pgops.Session, error) {
 const settleTime = time.Second
 
 // leftSince lists the sessions that are not among before and stay.
-func leftSince(ctx context.Context, deps *Deps, before []pgops.Session) ([]pgops.Session, error) {
+func leftSince(ctx context.Context, rb *Runbook, before []pgops.Session) ([]pgops.Session, error) {
 	known := map[pgops.SessionID]bool{}
 	for _, s := range before {
 		known[s.ID()] = true
 	}
 	deadline := time.Now().Add(settleTime)
 	for {
-		after, err := sessionsNow(ctx, deps)
+		after, err := sessionsNow(ctx, rb)
 		if err != nil {
 			return nil, err
 		}

@@ -26,7 +26,6 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -61,10 +60,10 @@ func devApp([]string) int {
 // devStop is dev:stop in the folder that it runs in; its report goes to
 // standard output.
 func devStop([]string) int {
-	cfg, err := settings.Load(".", os.Environ())
+	d, err := runbook.Open(".")
 	if err == nil {
 		var r runbook.StopReport
-		if r, err = runbook.Stop(context.Background(), &runbook.Deps{Config: cfg}, runbook.StopOptions{}); err == nil {
+		if r, err = d.Stop(context.Background(), runbook.StopOptions{}); err == nil {
 			err = json.NewEncoder(os.Stdout).Encode(r)
 		}
 	}
@@ -198,14 +197,14 @@ func TestDevTestPassesTheExitCodeOnAndWithoutAScriptTouchesNothing(t *testing.T)
 	db.Open(2, "old")
 	url := "DATABASE_URL=" + db.URL("connection_limit=5")
 	o, _ := quiet(t, runbook.StartOptions{})
-	_, err := runbook.DevTest(ctx, deps(t, project(t), url), o.Stdin, o.Stdout, o.Stderr)
+	_, err := opened(t, project(t), url).DevTest(ctx, o.Stdin, o.Stdout, o.Stderr)
 	if f := runbook.AsFailure(err); f == nil || f.Exit != runbook.ExitSettings || !strings.Contains(f.Next, "DBTASKS_TEST_COMMAND") {
 		t.Errorf("without a script: %+v", f)
 	}
 	if n := s.Sessions(db.Name); n != 2 {
 		t.Errorf("%d sessions after settings that are wrong, want 2", n)
 	}
-	r, err := runbook.DevTest(ctx, deps(t, nodeProject(t), url), o.Stdin, o.Stdout, o.Stderr)
+	r, err := opened(t, nodeProject(t), url).DevTest(ctx, o.Stdin, o.Stdout, o.Stderr)
 	if err != nil || r.ExitCode != 7 || r.OK || r.Command != "npm run test:run" || len(r.Sessions) != 0 || r.Cleanup.Ended != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -222,7 +221,7 @@ func TestSessionsOfWhatTheTestsLeftRunningEndWithItAndOthersAreCounted(t *testin
 	}
 	// In the background it outlives its shell; the tests end when it has its
 	// sessions and "go" is there.
-	d := deps(t, root, "DBTASKS_TEST_COMMAND=PORT= SESSIONS=3 DBTASKS_ROLE=dev-app '"+self(t)+"' > said & until grep -q listening said && test -e go; do sleep 0.05; done")
+	d := opened(t, root, "DBTASKS_TEST_COMMAND=PORT= SESSIONS=3 DBTASKS_ROLE=dev-app '"+self(t)+"' > said & until grep -q listening said && test -e go; do sleep 0.05; done")
 	o, _ := quiet(t, runbook.StartOptions{})
 	type end struct {
 		r   runbook.DevTestReport
@@ -230,7 +229,7 @@ func TestSessionsOfWhatTheTestsLeftRunningEndWithItAndOthersAreCounted(t *testin
 	}
 	ended := make(chan end, 1)
 	go func() {
-		r, err := runbook.DevTest(ctx, d, o.Stdin, o.Stdout, o.Stderr)
+		r, err := d.DevTest(ctx, o.Stdin, o.Stdout, o.Stderr)
 		ended <- end{r, err}
 	}()
 	admin := s.Admin("postgres")

@@ -14,7 +14,7 @@ import (
 
 // loginFailure says why a login with this URL failed, in words, and the next
 // step. The server's own words stand below the outcome.
-func loginFailure(deps *Deps, url *settings.URL, err error) *Failure {
+func loginFailure(rb *Runbook, url *settings.URL, err error) *Failure {
 	if f := alreadyFailure(err); f != nil {
 		return f
 	}
@@ -23,7 +23,7 @@ func loginFailure(deps *Deps, url *settings.URL, err error) *Failure {
 		cause = pgops.CauseHBA // TLS was tried before: it is not what is missing
 	}
 	f := &Failure{Exit: ExitNotDone, Code: string(cause), Err: err}
-	f.Message, f.Next = explain(deps, url, cause)
+	f.Message, f.Next = explain(rb, url, cause)
 	adjust(f, url, cause, err)
 	if words, sqlstate := pgops.ServerWords(err); words != "" {
 		f.Details = append(f.Details, fmt.Sprintf("the server says: %s (SQLSTATE %s)", words, sqlstate))
@@ -170,10 +170,10 @@ func hbaLine(url *settings.URL, address string) string {
 	return fmt.Sprintf("host %s %s %s scram-sha-256", database, role, address)
 }
 
-func explain(deps *Deps, url *settings.URL, cause pgops.Cause) (message, next string) {
+func explain(rb *Runbook, url *settings.URL, cause pgops.Cause) (message, next string) {
 	at := where(url)
-	wait := deps.Command("db:test -wait=60s")
-	cleanup := deps.Command("db:cleanup")
+	wait := rb.Command("db:test -wait=60s")
+	cleanup := rb.Command("db:cleanup")
 	switch cause {
 	case pgops.CauseConnectionRefused:
 		return fmt.Sprintf("Nothing accepts connections at %s: PostgreSQL is down, or listens elsewhere.", at),
@@ -184,15 +184,15 @@ func explain(deps *Deps, url *settings.URL, cause pgops.Cause) (message, next st
 		return fmt.Sprintf("%s can't be reached from here: no route, no such address, or the socket is not ours to open.", at), "correct the host in " + origin(url)
 	case pgops.CauseTimeout:
 		return fmt.Sprintf("No answer from %s within %s: it hangs, is stopped, or a firewall drops the packets.", at, url.ConnectTimeout),
-			"is the server frozen? " + deps.Command("dev:recover -restart=always")
+			"is the server frozen? " + rb.Command("dev:recover -restart=always")
 	case pgops.CauseStartingUp:
 		return fmt.Sprintf("PostgreSQL at %s is starting up and lets nobody in yet.", at), wait
 	case pgops.CauseShuttingDown:
 		return fmt.Sprintf("PostgreSQL at %s is shutting down; in smart mode it waits for clients for ever.", at),
-			deps.Command("dev:recover")
+			rb.Command("dev:recover")
 	case pgops.CauseNotAccepting:
 		return fmt.Sprintf("PostgreSQL at %s runs and lets nobody in: it is starting, recovering or shutting down.", at),
-			wait + ", and where that does not help: " + deps.Command("dev:recover")
+			wait + ", and where that does not help: " + rb.Command("dev:recover")
 	case pgops.CauseInRecovery:
 		return fmt.Sprintf("PostgreSQL at %s is in recovery and lets nobody in yet.", at), wait
 	case pgops.CauseAuthFailed:
@@ -269,9 +269,9 @@ func explain(deps *Deps, url *settings.URL, cause pgops.Cause) (message, next st
 	case pgops.CauseSessionLost:
 		return fmt.Sprintf("The connection to %s was cut: PostgreSQL crashed or restarts, or something on the way cut it.", at), wait
 	case pgops.CauseCancelled:
-		return "Interrupted before the login was answered.", deps.Command("db:test")
+		return "Interrupted before the login was answered.", rb.Command("db:test")
 	}
-	return fmt.Sprintf("The login at %s failed.", at), deps.Command("db:test")
+	return fmt.Sprintf("The login at %s failed.", at), rb.Command("db:test")
 }
 
 func quoteIdent(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

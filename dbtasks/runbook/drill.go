@@ -53,14 +53,14 @@ const (
 // Drill rehearses the emergency on a PostgreSQL of its own: a process leaks
 // sessions as hot reload does until the server refuses, then the real cleanup
 // and the real test run against it. It leaves nothing behind, whatever ends it.
-func Drill(ctx context.Context, deps *Deps, o DrillOptions, emit func(DrillEvent)) (DrillReport, error) {
+func (rb *Runbook) Drill(ctx context.Context, o DrillOptions, emit func(DrillEvent)) (DrillReport, error) {
 	var r DrillReport
 	if o.Slots < 8 || o.Slots > 500 {
-		return r, &Failure{Exit: ExitSettings, Code: "usage", Message: fmt.Sprintf("-slots wants a number from 8 to 500, not %d; nothing was touched.", o.Slots), Next: deps.Command("dev:drill -slots=20")}
+		return r, &Failure{Exit: ExitSettings, Code: "usage", Message: fmt.Sprintf("-slots wants a number from 8 to 500, not %d; nothing was touched.", o.Slots), Next: rb.Command("dev:drill -slots=20")}
 	}
 	began := time.Now()
 	say := func(format string, args ...any) { emit(DrillEvent{time.Since(began), fmt.Sprintf(format, args...)}) }
-	server, err := startDrillServer(ctx, deps, o, say, &r)
+	server, err := startDrillServer(ctx, rb, o, say, &r)
 	if err != nil {
 		return r, err
 	}
@@ -69,23 +69,23 @@ func Drill(ctx context.Context, deps *Deps, o DrillOptions, emit func(DrillEvent
 		defer cancel()
 		_ = server.Stop(stopCtx) // the server's watchdog goes on with what is left
 	}()
-	drill, err := prepareDrill(ctx, deps, server)
+	drill, err := prepareDrill(ctx, rb, server)
 	if err != nil {
 		return r, err
 	}
-	defer drill.Pool.Close()
+	defer drill.pool.Close()
 	stopLeak, err := leakUntilFull(ctx, drill, server, say, &r)
 	if err != nil {
 		return r, err
 	}
 	defer stopLeak()
 	say("db:cleanup, with no password but the application's …")
-	if r.Cleanup, err = Cleanup(ctx, drill, CleanupOptions{}); err != nil {
+	if r.Cleanup, err = drill.Cleanup(ctx, CleanupOptions{}); err != nil {
 		return r, err
 	}
 	say("in %s; %d idle sessions ended in %d ms, %d of %d usable slots free", r.Cleanup.Route.Words(), r.Cleanup.Ended+r.Cleanup.Freed, r.Cleanup.ElapsedMS, r.Cleanup.Free, r.Cleanup.Usable)
 	say("db:test …")
-	if r.Test, err = Test(ctx, drill, TestOptions{}); err != nil {
+	if r.Test, err = drill.Test(ctx, TestOptions{}); err != nil {
 		return r, err
 	}
 	say("logged in as %q in %.1f ms; PostgreSQL %s", r.Test.Target.Role, r.Test.LoginMS, r.Test.Version)
@@ -94,31 +94,31 @@ func Drill(ctx context.Context, deps *Deps, o DrillOptions, emit func(DrillEvent
 	return r, nil
 }
 
-func startDrillServer(ctx context.Context, deps *Deps, o DrillOptions, say func(string, ...any), r *DrillReport) (*pgserver.Disposable, error) {
-	dir, err := deps.Config.Binaries()
+func startDrillServer(ctx context.Context, rb *Runbook, o DrillOptions, say func(string, ...any), r *DrillReport) (*pgserver.Disposable, error) {
+	dir, err := rb.cfg.Binaries()
 	if err != nil {
 		return nil, err
 	}
-	done := deps.waiting("looking for PostgreSQL's programs")
-	bin, err := pgserver.FindBinaries(ctx, pgserver.FindOptions{Dir: dir, Install: true, Log: deps.Progress})
+	done := rb.waiting("looking for PostgreSQL's programs")
+	bin, err := pgserver.FindBinaries(ctx, pgserver.FindOptions{Dir: dir, Install: true, Log: rb.out})
 	done()
 	if err != nil {
-		return nil, &Failure{Exit: ExitNotDone, Code: "no_postgresql", Message: err.Error(), Next: deps.Command("dev:drill"), Err: err}
+		return nil, &Failure{Exit: ExitNotDone, Code: "no_postgresql", Message: err.Error(), Next: rb.Command("dev:drill"), Err: err}
 	}
 	r.Binaries = fmt.Sprintf("PostgreSQL %s (%s)", bin.Version, bin.From)
 	say("starting a disposable %s with %d slots …", r.Binaries, o.Slots)
-	done = deps.waiting("starting a PostgreSQL of its own")
-	server, err := pgserver.StartDisposable(ctx, pgserver.DisposableOptions{Binaries: bin, MaxConnections: o.Slots, Log: deps.Progress})
+	done = rb.waiting("starting a PostgreSQL of its own")
+	server, err := pgserver.StartDisposable(ctx, pgserver.DisposableOptions{Binaries: bin, MaxConnections: o.Slots, Log: rb.out})
 	done()
 	if err != nil {
-		return nil, &Failure{Exit: ExitNotDone, Code: "no_server", Message: "The disposable server did not start: " + err.Error(), Next: deps.Command("dev:drill"), Err: err}
+		return nil, &Failure{Exit: ExitNotDone, Code: "no_server", Message: "The disposable server did not start: " + err.Error(), Next: rb.Command("dev:drill"), Err: err}
 	}
 	say("it listens on port %d, process %d", server.Port, server.PID)
 	return server, nil
 }
 
 // prepareDrill makes the role and the database, and settings that point there.
-func prepareDrill(ctx context.Context, deps *Deps, server *pgserver.Disposable) (*Deps, error) {
+func prepareDrill(ctx context.Context, rb *Runbook, server *pgserver.Disposable) (*Runbook, error) {
 	conn, err := pgx.Connect(ctx, server.URL(server.Superuser, server.SuperuserPassword, "postgres"))
 	if err != nil {
 		return nil, fmt.Errorf("log in to the disposable server: %w", err)
@@ -142,18 +142,16 @@ func prepareDrill(ctx context.Context, deps *Deps, server *pgserver.Disposable) 
 	if err != nil {
 		return nil, err
 	}
-	drill := &Deps{Config: cfg, Program: deps.Program}
-	return drill, drill.Connect()
+	drill := &Runbook{cfg: cfg, name: rb.name}
+	return drill, drill.connectLimited()
 }
 
 const leakRole = "drill-leak"
 
-func init() { reexec.Register(leakRole, leakMain) }
-
 // leakUntilFull starts the leaking process and follows it until the server
 // refuses it.
-func leakUntilFull(ctx context.Context, drill *Deps, server *pgserver.Disposable, say func(string, ...any), r *DrillReport) (stop func(), err error) {
-	url, err := drill.Config.Database()
+func leakUntilFull(ctx context.Context, drill *Runbook, server *pgserver.Disposable, say func(string, ...any), r *DrillReport) (stop func(), err error) {
+	url, err := drill.cfg.Database()
 	if err != nil {
 		return nil, err
 	}

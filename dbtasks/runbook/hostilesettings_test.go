@@ -22,21 +22,21 @@ func TestAnApplicationsRoleDoesNotBecomeASuperuserByOperatorsOfItsOwn(t *testing
 			{"DATABASE_URL=" + s.URL(s.Superuser, s.SuperuserPassword, db.Name, "connection_limit=2")},
 			{"DATABASE_URL=" + db.URL("connection_limit=2"), "DBTASKS_ADMIN_URL=" + db.AdminURL()},
 		} {
-			d := deps(t, t.TempDir(), env...)
+			d := opened(t, t.TempDir(), env...)
 			if len(env) == 2 {
 				db.Fill("leak")
 			}
 			for name, call := range map[string]func() error{
-				"db:who":              func() error { _, err := runbook.Who(ctx, d); return err },
-				"db:limits":           func() error { _, err := runbook.Limits(ctx, d, runbook.LimitsOptions{}); return err },
-				"db:cleanup -dry":     func() error { _, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Dry: true}); return err },
-				"db:cleanup -idle=1h": func() error { _, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Idle: time.Hour}); return err },
+				"db:who":              func() error { _, err := d.Who(ctx); return err },
+				"db:limits":           func() error { _, err := d.Limits(ctx, runbook.LimitsOptions{}); return err },
+				"db:cleanup -dry":     func() error { _, err := d.Cleanup(ctx, runbook.CleanupOptions{Dry: true}); return err },
+				"db:cleanup -idle=1h": func() error { _, err := d.Cleanup(ctx, runbook.CleanupOptions{Idle: time.Hour}); return err },
 				"db:cleanup -force -idle=1h": func() error {
-					_, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Force: true, Idle: time.Hour})
+					_, err := d.Cleanup(ctx, runbook.CleanupOptions{Force: true, Idle: time.Hour})
 					return err
 				},
 				"db:monitor -once": func() error {
-					_, err := runbook.Monitor(ctx, d, runbook.MonitorOptions{Every: time.Second, Once: true}, func(runbook.MonitorSample) {})
+					_, err := d.Monitor(ctx, runbook.MonitorOptions{Every: time.Second, Once: true}, func(runbook.MonitorSample) {})
 					return err
 				},
 			} {
@@ -48,7 +48,7 @@ func TestAnApplicationsRoleDoesNotBecomeASuperuserByOperatorsOfItsOwn(t *testing
 					s.Exec("ALTER ROLE " + db.Role + " NOSUPERUSER")
 				}
 			}
-			d.Pool.Close()
+			d.Close()
 		}
 	}
 }
@@ -77,14 +77,14 @@ func TestNoSettingOfTheRoleOrItsDatabaseIsInTheWay(t *testing.T) {
 		}
 		for _, db := range []pgtest.Database{byRole, byDatabase} {
 			t.Run(fmt.Sprint(style, db == byRole), func(t *testing.T) {
-				d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=2"))
-				if r, err := runbook.Test(ctx, d, runbook.TestOptions{}); err != nil || !r.OK {
+				d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=2"))
+				if r, err := d.Test(ctx, runbook.TestOptions{}); err != nil || !r.OK {
 					t.Errorf("db:test: %+v, %v", r, err)
 				}
-				if _, err := runbook.Who(ctx, d); err != nil {
+				if _, err := d.Who(ctx); err != nil {
 					t.Errorf("db:who: %v", err)
 				}
-				l, err := runbook.Limits(ctx, d, runbook.LimitsOptions{})
+				l, err := d.Limits(ctx, runbook.LimitsOptions{})
 				if err != nil {
 					t.Errorf("db:limits: %v", err)
 				}
@@ -93,11 +93,11 @@ func TestNoSettingOfTheRoleOrItsDatabaseIsInTheWay(t *testing.T) {
 						t.Errorf("db:limits says %+v, not the application's own", to)
 					}
 				}
-				m, err := runbook.Monitor(ctx, d, runbook.MonitorOptions{Every: 500 * time.Millisecond, For: 2 * time.Second}, func(runbook.MonitorSample) {})
+				m, err := d.Monitor(ctx, runbook.MonitorOptions{Every: 500 * time.Millisecond, For: 2 * time.Second}, func(runbook.MonitorSample) {})
 				if err != nil || m.Lost > 0 || m.Logins != 1 || m.Samples < 3 {
 					t.Errorf("db:monitor: %+v, %v: the session was lost", m, err)
 				}
-				if r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Dry: true}); err != nil || !r.OK {
+				if r, err := d.Cleanup(ctx, runbook.CleanupOptions{Dry: true}); err != nil || !r.OK {
 					t.Errorf("db:cleanup: %+v, %v", r, err)
 				}
 			})

@@ -53,12 +53,12 @@ func TestALeakWithTheToolsNameIsNoRunOfTheTool(t *testing.T) {
 		watched := make(chan runbook.MonitorReport, 1)
 		started := make(chan struct{}, 100)
 		go func() {
-			r, _ := runbook.Monitor(ctx, deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=2")),
+			r, _ := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=2")).Monitor(ctx,
 				runbook.MonitorOptions{Every: 100 * time.Millisecond, For: 3 * time.Second}, func(runbook.MonitorSample) { started <- struct{}{} })
 			watched <- r
 		}()
 		<-started
-		r, err := runbook.Cleanup(ctx, deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=2")), runbook.CleanupOptions{Force: force})
+		r, err := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=2")).Cleanup(ctx, runbook.CleanupOptions{Force: force})
 		if err != nil || r.Ended != 3 || len(r.Spared) != 1 || r.Spared[0].Verdict != pgops.VerdictTool {
 			t.Errorf("force %t: ended %d, spared %v, %v; want the leak's 3 ended, and the monitor spared", force, r.Ended, r.Spared, err)
 		}

@@ -30,46 +30,46 @@ type InitOptions struct {
 type InitReport struct {
 	OK      bool // everything that was to be written is written
 	Dry     bool
-	Plan    scaffold.Plan
+	Plan    InitPlan
 	Written int
 	Next    []string // the commands to go on with, in order
 }
 
-// Init puts the solution into the JavaScript project of deps. What exists is
+// Init puts the solution into the JavaScript project of rb. What exists is
 // never overwritten: lines are added where that changes nothing else, else the
 // difference is in the plan, and the report is OK all the same. A Failure with
 // exit 2 or 3 wrote nothing; one with exit 1 says how far it came, and the next
 // run goes on from there.
-func Init(ctx context.Context, deps *Deps, o InitOptions) (InitReport, error) {
+func (rb *Runbook) Init(ctx context.Context, o InitOptions) (InitReport, error) {
 	r := InitReport{Dry: o.Dry}
-	project, err := scaffold.Read(ctx, deps.Config.Root)
+	project, err := scaffold.Read(ctx, rb.cfg.Root)
 	if err != nil {
 		return r, initFailure(err)
 	}
-	options := scaffold.Options{Port: deps.Config.Ports.First(), Source: func() (string, error) { return scaffold.FindSource(o.Source, o.Executable) }}
+	options := scaffold.Options{Port: rb.cfg.Ports.First(), Source: func() (string, error) { return scaffold.FindSource(o.Source, o.Executable) }}
 	// npm's and every other manager's place of it, links followed.
 	options.Package = strings.Contains(filepath.ToSlash(o.Executable), "/node_modules/@pgrunbook/dbtasks")
 	if name := filepath.Base(o.Executable); strings.TrimSuffix(name, ".exe") == "dbtasks" {
 		options.Program = o.Executable
 	}
-	if r.Plan, err = scaffold.New(project, deps.Config, options); err != nil {
+	if r.Plan, err = scaffold.New(project, rb.cfg, options); err != nil {
 		return r, initFailure(err)
 	}
-	r.Next = initNext(deps, r.Plan)
-	if deps.Config.ReadOnly && !o.Dry {
+	r.Next = initNext(rb, r.Plan)
+	if rb.cfg.ReadOnly && !o.Dry {
 		r.Dry, r.Next = true, nil
-		return r, refusedReadOnly(deps, "dev:init")
+		return r, refusedReadOnly(rb, "dev:init")
 	}
 	if o.Dry {
 		r.OK = true
 		if r.Plan.Writes() > 0 {
-			r.Next = []string{deps.Command("dev:init")}
+			r.Next = []string{rb.Command("dev:init")}
 		}
 		return r, nil
 	}
 	if o.State != "" && r.Plan.Writes() > 0 {
 		if err := scaffold.Record(r.Plan, o.State); err != nil {
-			deps.progress("note: -undo will not be possible: %v", err)
+			rb.progress("note: -undo will not be possible: %v", err)
 		}
 	}
 	if r.Written, err = scaffold.Apply(ctx, r.Plan); err != nil {
@@ -77,18 +77,18 @@ func Init(ctx context.Context, deps *Deps, o InitOptions) (InitReport, error) {
 		if r.Written == 0 {
 			message = fmt.Sprintf("Nothing is written: %s.", scaffold.Tidy(err))
 		}
-		return r, &Failure{Exit: ExitNotDone, Code: "not_written", Message: message, Next: deps.Command("dev:init"), Err: err}
+		return r, &Failure{Exit: ExitNotDone, Code: "not_written", Message: message, Next: rb.Command("dev:init"), Err: err}
 	}
 	r.OK = true
 	return r, nil
 }
 
 // initNext is what the user has to do, in order, to have it proven.
-func initNext(deps *Deps, plan scaffold.Plan) []string {
+func initNext(rb *Runbook, plan scaffold.Plan) []string {
 	p := plan.Project
 	var next []string
 	if plan.Patches() {
-		next = append(next, "read the difference; to take it over: "+deps.Command("dev:init")+" | patch -p1")
+		next = append(next, "read the difference; to take it over: "+rb.Command("dev:init")+" | patch -p1")
 	}
 	if len(plan.Install) > 0 {
 		next = append(next, p.Add(plan.Install...))
@@ -102,7 +102,7 @@ func initNext(deps *Deps, plan scaffold.Plan) []string {
 	}
 	next = append(next, p.Run("db:test"))
 	if !p.Generates() {
-		next = append(next, deps.Command("dev:check")) // what the client module wants is said there
+		next = append(next, rb.Command("dev:check")) // what the client module wants is said there
 	}
 	return next
 }
@@ -111,31 +111,31 @@ func initNext(deps *Deps, plan scaffold.Plan) []string {
 type UndoReport struct {
 	OK      bool
 	Dry     bool
-	Undo    scaffold.Undo
+	Undo    UndoPlan
 	Changed int
 }
 
 // UndoInit takes out what Init has put into the project and nothing else: what
 // was changed since is left, and named; the report is not OK then.
-func UndoInit(_ context.Context, deps *Deps, o InitOptions) (UndoReport, error) {
+func (rb *Runbook) UndoInit(_ context.Context, o InitOptions) (UndoReport, error) {
 	r := UndoReport{Dry: o.Dry}
 	var err error
-	r.Undo, err = scaffold.PlanUndo(o.State, deps.Config.Root)
+	r.Undo, err = scaffold.PlanUndo(o.State, rb.cfg.Root)
 	switch {
 	case errors.Is(err, scaffold.ErrNoRecord):
-		return r, &Failure{Exit: ExitSettings, Code: "no_record", Message: fmt.Sprintf("Nothing is recorded that dev:init has written into %s by this user on this machine; nothing was touched.", deps.Config.Root),
-			Next: deps.Command("dev:init -dry") + " names the files that are its own"}
+		return r, &Failure{Exit: ExitSettings, Code: "no_record", Message: fmt.Sprintf("Nothing is recorded that dev:init has written into %s by this user on this machine; nothing was touched.", rb.cfg.Root),
+			Next: rb.Command("dev:init -dry") + " names the files that are its own"}
 	case err != nil:
 		return r, err
 	case o.Dry:
 		r.OK = true
 		return r, nil
-	case deps.Config.ReadOnly:
+	case rb.cfg.ReadOnly:
 		r.Dry = true
-		return r, refusedReadOnly(deps, "dev:init -undo")
+		return r, refusedReadOnly(rb, "dev:init -undo")
 	}
 	if r.Changed, err = r.Undo.Apply(); err != nil {
-		return r, &Failure{Exit: ExitNotDone, Code: "not_written", Message: fmt.Sprintf("Not wholly done: %s. %d files are as they were.", scaffold.Tidy(err), r.Changed), Next: deps.Command("dev:init -undo"), Err: err}
+		return r, &Failure{Exit: ExitNotDone, Code: "not_written", Message: fmt.Sprintf("Not wholly done: %s. %d files are as they were.", scaffold.Tidy(err), r.Changed), Next: rb.Command("dev:init -undo"), Err: err}
 	}
 	r.OK = !slices.ContainsFunc(r.Undo.Steps, func(s scaffold.UndoStep) bool { return s.Action == scaffold.Leave })
 	return r, nil

@@ -28,7 +28,7 @@ func write(t *testing.T, root, name, text string) {
 func TestInitDryMakesThePlanAndWritesNothing(t *testing.T) {
 	t.Parallel()
 	root := javascript(t)
-	r, err := runbook.Init(ctx, deps(t, root), runbook.InitOptions{Dry: true})
+	r, err := opened(t, root).Init(ctx, runbook.InitOptions{Dry: true})
 	if err != nil || !r.OK || r.Plan.Writes() < 9 || r.Written != 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -43,8 +43,8 @@ func TestInitDryMakesThePlanAndWritesNothing(t *testing.T) {
 func TestInitSaysWhatIsLeftToDoInOrderAndTheSecondRunHasNothingToWrite(t *testing.T) {
 	t.Parallel()
 	root := javascript(t)
-	d := deps(t, root)
-	first, err := runbook.Init(ctx, d, runbook.InitOptions{})
+	d := opened(t, root)
+	first, err := d.Init(ctx, runbook.InitOptions{})
 	if err != nil || !first.OK || first.Written != first.Plan.Writes() {
 		t.Fatalf("%+v, %v", first, err)
 	}
@@ -52,11 +52,11 @@ func TestInitSaysWhatIsLeftToDoInOrderAndTheSecondRunHasNothingToWrite(t *testin
 		t.Errorf("next %q", got)
 	}
 	write(t, root, ".env", "DATABASE_URL=postgresql://app@localhost/shop\n")
-	second, err := runbook.Init(ctx, deps(t, root), runbook.InitOptions{})
+	second, err := opened(t, root).Init(ctx, runbook.InitOptions{})
 	if err != nil || second.Written != 1 {
 		t.Errorf("the limit: %d, %v", second.Written, err)
 	}
-	third, err := runbook.Init(ctx, deps(t, root), runbook.InitOptions{})
+	third, err := opened(t, root).Init(ctx, runbook.InitOptions{})
 	if err != nil || third.Written != 0 || third.Plan.Differs() != 0 || strings.Join(third.Next, "") != "npm run db:test" {
 		t.Errorf("%+v, %v", third, err)
 	}
@@ -64,15 +64,15 @@ func TestInitSaysWhatIsLeftToDoInOrderAndTheSecondRunHasNothingToWrite(t *testin
 
 func TestInitFailsWithTheExitCodesOfTheContract(t *testing.T) {
 	t.Parallel()
-	_, err := runbook.Init(ctx, deps(t, t.TempDir()), runbook.InitOptions{})
+	_, err := opened(t, t.TempDir()).Init(ctx, runbook.InitOptions{})
 	failure(t, err, "project", runbook.ExitSettings)
 
-	_, err = runbook.Init(ctx, deps(t, javascript(t)), runbook.InitOptions{Source: t.TempDir()})
+	_, err = opened(t, javascript(t)).Init(ctx, runbook.InitOptions{Source: t.TempDir()})
 	failure(t, err, "project", runbook.ExitSettings)
 
 	linked := javascript(t)
 	if err := os.Symlink(t.TempDir(), filepath.Join(linked, "scripts")); err == nil {
-		_, err = runbook.Init(ctx, deps(t, linked), runbook.InitOptions{})
+		_, err = opened(t, linked).Init(ctx, runbook.InitOptions{})
 		failure(t, err, "outside_project", runbook.ExitRefused)
 	}
 
@@ -82,7 +82,7 @@ func TestInitFailsWithTheExitCodesOfTheContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := runbook.Init(ctx, deps(t, root), runbook.InitOptions{Source: source, Executable: program})
+	r, err := opened(t, root).Init(ctx, runbook.InitOptions{Source: source, Executable: program})
 	f := failure(t, err, "not_written", runbook.ExitNotDone)
 	if r.OK || r.Written != r.Plan.Writes()-1 || !strings.Contains(f.Message, "bin/dbtasks") {
 		t.Errorf("%d of %d: %s", r.Written, r.Plan.Writes(), f.Message)

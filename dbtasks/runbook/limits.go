@@ -18,26 +18,26 @@ type LimitsOptions struct {
 // LimitsReport is how many sessions the server gives, who could want how many,
 // and what would help, best first.
 type LimitsReport struct {
-	OK             bool               `json:"ok"`
-	Target         Target             `json:"target"`
-	Route          Route              `json:"route"`
-	Version        string             `json:"version"`
-	Slots          pgops.Slots        `json:"slots"`
-	Usable         int                `json:"usable"`
-	Free           int                `json:"free"`
-	RoleLimits     []pgops.NamedLimit `json:"role_limits"`     // ours first, then others that are set
-	DatabaseLimits []pgops.NamedLimit `json:"database_limits"` // the same
-	Timeouts       []pgops.Timeout    `json:"timeouts"`        // as they apply to our role in our database
-	PoolLimit      int                `json:"pool_limit"`      // of DATABASE_URL
-	Sources        []Source           `json:"sources"`
-	Processes      int                `json:"processes"` // local ones that hold sessions of our role in our database
-	Wanted         int                `json:"wanted"`    // Processes times PoolLimit
-	Available      int                `json:"available"` // to those processes: what others hold is gone
-	Memory         Memory             `json:"memory"`
-	Advice         []Advice           `json:"advice"`
-	Raise          *Raise             `json:"raise,omitempty"`
-	Refusal        string             `json:"refusal,omitempty"` // why there was no session to ask with; then the limits are not known
-	Next           string             `json:"next,omitempty"`
+	OK             bool         `json:"ok"`
+	Target         Target       `json:"target"`
+	Route          Route        `json:"route"`
+	Version        string       `json:"version"`
+	Slots          Slots        `json:"slots"`
+	Usable         int          `json:"usable"`
+	Free           int          `json:"free"`
+	RoleLimits     []NamedLimit `json:"role_limits"`     // ours first, then others that are set
+	DatabaseLimits []NamedLimit `json:"database_limits"` // the same
+	Timeouts       []Timeout    `json:"timeouts"`        // as they apply to our role in our database
+	PoolLimit      int          `json:"pool_limit"`      // of DATABASE_URL
+	Sources        []Source     `json:"sources"`
+	Processes      int          `json:"processes"` // local ones that hold sessions of our role in our database
+	Wanted         int          `json:"wanted"`    // Processes times PoolLimit
+	Available      int          `json:"available"` // to those processes: what others hold is gone
+	Memory         Memory       `json:"memory"`
+	Advice         []Advice     `json:"advice"`
+	Raise          *Raise       `json:"raise,omitempty"`
+	Refusal        string       `json:"refusal,omitempty"` // why there was no session to ask with; then the limits are not known
+	Next           string       `json:"next,omitempty"`
 }
 
 // Memory is what a connection costs.
@@ -55,60 +55,60 @@ const assumedMemory = 10 << 20
 // Limits looks, through the reserved slots where no other is left; with Raise
 // it then sets max_connections, restarts the server, and undoes that when the
 // server does not come back. A *Failure of exit 2 or 3 has touched nothing.
-func Limits(ctx context.Context, deps *Deps, o LimitsOptions) (LimitsReport, error) {
-	if err := checkRaise(deps, o); err != nil {
+func (rb *Runbook) Limits(ctx context.Context, o LimitsOptions) (LimitsReport, error) {
+	if err := checkRaise(rb, o); err != nil {
 		return LimitsReport{}, err
 	}
 	if o.Raise != nil {
-		if err := raiseIsLocal(ctx, deps, nil); err != nil {
+		if err := raiseIsLocal(ctx, rb, nil); err != nil {
 			return LimitsReport{}, err
 		}
 	}
-	a, err := open(ctx, deps, openOptions{caller: "db:limits"})
+	a, err := open(ctx, rb, openOptions{caller: "db:limits"})
 	if f := AsFailure(err); f != nil && pgops.Cause(f.Code).NoSlot() && o.Raise == nil {
-		return limitsWithoutSession(ctx, deps, f)
+		return limitsWithoutSession(ctx, rb, f)
 	}
 	if err != nil {
 		return LimitsReport{}, err
 	}
 	defer func() { a.release() }()
-	r, limits, err := askLimits(ctx, deps, a)
+	r, limits, err := askLimits(ctx, rb, a)
 	if err != nil || o.Raise == nil {
 		return r, err
 	}
-	err = raise(ctx, deps, a, limits, &r, *o.Raise)
+	err = raise(ctx, rb, a, limits, &r, *o.Raise)
 	return r, err
 }
 
-func askLimits(ctx context.Context, deps *Deps, a *access) (LimitsReport, pgops.Limits, error) {
-	url, err := deps.Config.Database()
+func askLimits(ctx context.Context, rb *Runbook, a *access) (LimitsReport, pgops.Limits, error) {
+	url, err := rb.cfg.Database()
 	if err != nil {
 		return LimitsReport{}, pgops.Limits{}, err
 	}
-	role, database := deps.Pool.URL().User, deps.Pool.URL().Database
+	role, database := rb.pool.URL().User, rb.pool.URL().Database
 	ctx, cancel := context.WithTimeout(ctx, pgops.QuestionTimeout)
 	defer cancel()
 	limits, err := pgops.AskLimits(ctx, a.conn, a.server, role, database)
 	if err != nil {
-		return LimitsReport{}, limits, unanswered(ctx, deps, err)
+		return LimitsReport{}, limits, unanswered(ctx, rb, err)
 	}
 	sessions, err := pgops.Sessions(ctx, a.conn, "")
 	if err != nil {
-		return LimitsReport{}, limits, unanswered(ctx, deps, err)
+		return LimitsReport{}, limits, unanswered(ctx, rb, err)
 	}
 	m, err := machine.Look(ctx)
 	if err != nil {
 		return LimitsReport{}, limits, err
 	}
-	sc := a.scene(ctx, deps, m)
-	who := WhoReport{Target: targetOf(deps.Pool.URL(), sc.srv)}
+	sc := a.scene(ctx, rb, m)
+	who := WhoReport{Target: targetOf(rb.pool.URL(), sc.srv)}
 	who.fill(ctx, sc, sessions)
 	slots := a.server.Slots
 	r := LimitsReport{OK: true, Target: who.Target, Route: a.route, Version: a.server.Version, Slots: slots, Usable: slots.Usable(), Free: slots.Free(),
 		RoleLimits: limits.Roles, DatabaseLimits: limits.Databases, Timeouts: limits.Timeouts, PoolLimit: url.Limit, Sources: who.Sources}
 	r.want(role, database)
 	r.Memory = backendMemory(sc, append(sessions, pgops.Session{PID: a.server.BackendPID}))
-	r.Advice = advise(deps, url, a.server, r, role, database)
+	r.Advice = advise(rb, url, a.server, r, role, database)
 	return r, limits, nil
 }
 
@@ -156,16 +156,16 @@ func backendMemory(sc scene, sessions []pgops.Session) Memory {
 }
 
 // limitsWithoutSession tells what can be told when nobody is let in.
-func limitsWithoutSession(ctx context.Context, deps *Deps, refusal *Failure) (LimitsReport, error) {
-	url, err := deps.Config.Database()
+func limitsWithoutSession(ctx context.Context, rb *Runbook, refusal *Failure) (LimitsReport, error) {
+	url, err := rb.cfg.Database()
 	if err != nil {
 		return LimitsReport{}, err
 	}
-	who, err := whoWithoutSession(ctx, deps, refusal)
+	who, err := whoWithoutSession(ctx, rb, refusal)
 	if err != nil {
 		return LimitsReport{}, err
 	}
-	r := LimitsReport{Target: who.Target, Route: RouteOutside, PoolLimit: url.Limit, Sources: who.Sources, Refusal: refusal.Message, Next: deps.Command("db:cleanup"),
+	r := LimitsReport{Target: who.Target, Route: RouteOutside, PoolLimit: url.Limit, Sources: who.Sources, Refusal: refusal.Message, Next: rb.Command("db:cleanup"),
 		RoleLimits: []pgops.NamedLimit{}, DatabaseLimits: []pgops.NamedLimit{}, Timeouts: []pgops.Timeout{}, Advice: []Advice{}, Memory: Memory{Bytes: assumedMemory}}
 	r.want(who.Target.Role, who.Target.Database)
 	r.Available = 0

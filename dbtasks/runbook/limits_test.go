@@ -39,8 +39,8 @@ func TestLimitsCountsWhatTheProcessesWantAndSaysHowManyAreMissing(t *testing.T) 
 	for range 4 {
 		pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=shop"), Sessions: 4, Dir: shop})
 	}
-	d := deps(t, shop, "DATABASE_URL="+db.URL("connection_limit=5"))
-	r, err := runbook.Limits(ctx, d, runbook.LimitsOptions{})
+	d := opened(t, shop, "DATABASE_URL="+db.URL("connection_limit=5"))
+	r, err := d.Limits(ctx, runbook.LimitsOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,13 +70,11 @@ func TestLimitsSaysWhoSetATimeoutAndTakesTheMostSpecial(t *testing.T) {
 	t.Parallel()
 	s := pgtest.Start(t, pgserver.DisposableOptions{Settings: map[string]string{"idle_in_transaction_session_timeout": "7min"}})
 	db := s.NewDatabase()
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
 	limits := func() runbook.LimitsReport {
 		t.Helper()
-		if d.Pool != nil {
-			d.Pool.Close() // settings of a role hold from the next login
-		}
-		r, err := runbook.Limits(ctx, d, runbook.LimitsOptions{})
+		d.Close() // settings of a role hold from the next login
+		r, err := d.Limits(ctx, runbook.LimitsOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,8 +111,8 @@ func TestLimitsLooksThroughAReservedSlotAtOurRoleAndNotAtTheAdmins(t *testing.T)
 	db := s.NewDatabase()
 	s.Exec("ALTER ROLE " + db.Role + " SET idle_session_timeout = '3min'")
 	db.Fill("leak")
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
-	r, err := runbook.Limits(ctx, d, runbook.LimitsOptions{})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
+	r, err := d.Limits(ctx, runbook.LimitsOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,8 +127,8 @@ func TestLimitsShowsReservedConnectionsAsNotUsable(t *testing.T) {
 		t.Skipf("reserved_connections came with PostgreSQL 16, this is %s", b.Version)
 	}
 	s := pgtest.Start(t, pgserver.DisposableOptions{Settings: map[string]string{"reserved_connections": "4"}})
-	d := deps(t, t.TempDir(), "DATABASE_URL="+s.NewDatabase().URL("connection_limit=5"))
-	r, err := runbook.Limits(ctx, d, runbook.LimitsOptions{})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+s.NewDatabase().URL("connection_limit=5"))
+	r, err := d.Limits(ctx, runbook.LimitsOptions{})
 	if err != nil || r.Slots.Reserved != 4 || r.Usable != 13 {
 		t.Errorf("%+v, %v", r.Slots, err)
 	}
@@ -141,8 +139,8 @@ func TestLimitsTellsWhatItCanWhenNobodyIsLetIn(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{SuperuserReserved: -1})
 	db := s.NewDatabase()
 	db.Fill("leak")
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
-	r, err := runbook.Limits(ctx, d, runbook.LimitsOptions{})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	r, err := d.Limits(ctx, runbook.LimitsOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,15 +177,15 @@ func TestRaiseSetsMaxConnectionsRestartsAndAsksAgain(t *testing.T) {
 	db, other := s.NewDatabase(), s.NewDatabase()
 	other.Open(2, "blog")
 	db.Fill("leak")
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
 	progress := &syncBuilder{}
 	before := ""
-	d.Progress = io.MultiWriter(progress, writerFunc(func(p []byte) {
+	both := io.MultiWriter(progress, writerFunc(func(p []byte) {
 		if strings.Contains(string(p), "ALTER SYSTEM") {
 			before = maxConnections(t, s)
 		}
 	}))
-	r, err := runbook.Limits(ctx, d, raiseTo(30))
+	d := openedSaying(t, both, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
+	r, err := d.Limits(ctx, raiseTo(30))
 	if err != nil || !r.OK || !r.Raise.Done || r.Raise.Old != 20 || r.Slots.Max != 30 {
 		t.Fatalf("%+v, %v\n%s", r.Raise, err, progress)
 	}
@@ -227,8 +225,8 @@ func TestRaiseIsUndoneWhenTheServerDoesNotComeBack(t *testing.T) {
 	pgCtl := as + filepath.Join(pgtest.Binaries(t).Dir, "pg_ctl")
 	// A second setting that is none comes beside the value, so that nothing starts the server with both.
 	restart := fmt.Sprintf("cd /; %s stop -D %s -m fast -w >/dev/null; echo 'no_such_setting = 1' >>%[2]s/postgresql.auto.conf; %[1]s start -D %[2]s -w -l %[2]s/restart.log >/dev/null", pgCtl, s.DataDir)
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"), "DBTASKS_RESTART_COMMAND="+restart)
-	_, err := runbook.Limits(ctx, d, raiseTo(31))
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"), "DBTASKS_RESTART_COMMAND="+restart)
+	_, err := d.Limits(ctx, raiseTo(31))
 	f := failure(t, err, "not_raised", runbook.ExitNotDone)
 	if !strings.Contains(f.Message, "the server is up again, with 20") {
 		t.Errorf("%s %q", f.Message, f.Details)
@@ -246,8 +244,8 @@ func TestRaiseIsUndoneOverSQLWhereTheRestartDidNotHappen(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	for _, restart := range []string{"true", "false"} { // says that it did, says that it did not
-		d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"), "DBTASKS_RESTART_COMMAND="+restart)
-		_, err := runbook.Limits(ctx, d, raiseTo(32))
+		d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"), "DBTASKS_RESTART_COMMAND="+restart)
+		_, err := d.Limits(ctx, raiseTo(32))
 		if f := failure(t, err, "not_raised", runbook.ExitNotDone); !strings.Contains(f.Message, "undone; the server runs with 20") {
 			t.Errorf("%s: %s", restart, f.Message)
 		}
@@ -285,7 +283,7 @@ func TestRaiseRefusesWhatIsNonsenseAndTouchesNothing(t *testing.T) {
 		{"another machine's", []string{"DATABASE_URL=postgresql://app:x@192.0.2.1/shop?connection_limit=5&connect_timeout=1"}, 30, "refused_remote", runbook.ExitRefused, "192.0.2.1"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			_, err := runbook.Limits(ctx, deps(t, t.TempDir(), c.env...), raiseTo(c.n))
+			_, err := opened(t, t.TempDir(), c.env...).Limits(ctx, raiseTo(c.n))
 			if f := failure(t, err, c.code, c.exit); !strings.Contains(f.Message, c.says) || !strings.Contains(strings.ToLower(f.Message), "nothing was touched") {
 				t.Errorf("%q does not say %q", f.Message, c.says)
 			}
@@ -313,8 +311,8 @@ func TestRaiseRefusesAValueThatTheCommandLineWouldOverride(t *testing.T) {
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
-	_, err := runbook.Limits(ctx, d, raiseTo(30))
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
+	_, err := d.Limits(ctx, raiseTo(30))
 	failure(t, err, "command_line", runbook.ExitRefused)
 	if strings.Contains(autoConf(t, s), "max_connections") {
 		t.Error("postgresql.auto.conf was written")
@@ -326,8 +324,8 @@ func TestRaiseRefusesALoginThatMayNotAlterTheSystem(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	// The role in DBTASKS_ADMIN_URL is no superuser either.
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+db.URL())
-	_, err := runbook.Limits(ctx, d, raiseTo(30))
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+db.URL())
+	_, err := d.Limits(ctx, raiseTo(30))
 	if f := failure(t, err, "not_permitted", runbook.ExitNotDone); !strings.Contains(f.Next, "DBTASKS_ADMIN_URL") {
 		t.Errorf("%q", f.Next)
 	}
@@ -345,7 +343,7 @@ func TestOfTwoRaisesAtOnceTheLoserUndoesNothing(t *testing.T) {
 	var both sync.WaitGroup
 	for _, n := range []int{40, 60} {
 		both.Go(func() {
-			_, err := runbook.Limits(ctx, deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres")), raiseTo(n))
+			_, err := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres")).Limits(ctx, raiseTo(n))
 			mu.Lock()
 			defer mu.Unlock()
 			done[n] = err

@@ -23,7 +23,7 @@ const longTimeout = 15 * time.Minute
 
 // advise is in order of value: what heals leaks by itself, then what asks for
 // less, and more slots last.
-func advise(deps *Deps, url *settings.URL, server pgops.Server, r LimitsReport, role, database string) []Advice {
+func advise(rb *Runbook, url *settings.URL, server pgops.Server, r LimitsReport, role, database string) []Advice {
 	list := []Advice{}
 	set := func(name, value string) string {
 		return fmt.Sprintf("ALTER ROLE %s IN DATABASE %s SET %s = '%s';", pgx.Identifier{role}.Sanitize(), pgx.Identifier{database}.Sanitize(), name, value)
@@ -49,7 +49,7 @@ func advise(deps *Deps, url *settings.URL, server pgops.Server, r LimitsReport, 
 		list = append(list, Advice{"PgBouncer with pool_mode = transaction", "many processes share few sessions: DATABASE_URL goes to it, with pgbouncer=true, and DIRECT_URL to the server"})
 	}
 	if raised := server.Slots.Max * 2; (short || r.Slots.Used*2 > r.Usable) && raised <= mostConnections && !server.InRecovery {
-		list = append(list, Advice{deps.Command(fmt.Sprintf("db:limits -raise=%d", raised)), fmt.Sprintf("last: a leak fills %d slots as well. It restarts the server, and each connection costs %s", raised, r.Memory)})
+		list = append(list, Advice{rb.Command(fmt.Sprintf("db:limits -raise=%d", raised)), fmt.Sprintf("last: a leak fills %d slots as well. It restarts the server, and each connection costs %s", raised, r.Memory)})
 	}
 	return list
 }

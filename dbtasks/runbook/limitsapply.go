@@ -10,10 +10,10 @@ import (
 )
 
 // applyRaise writes, restarts and asks again. Both sessions end with it.
-func applyRaise(ctx context.Context, deps *Deps, a, writer *access, r *LimitsReport) error {
+func applyRaise(ctx context.Context, rb *Runbook, a, writer *access, r *LimitsReport) error {
 	plan := r.Raise
 	if err := pgops.SetMaxConnections(ctx, writer.conn, plan.New); err != nil {
-		return &Failure{Exit: ExitNotDone, Code: "not_permitted", Message: "max_connections was not written: " + firstWords(err), Next: deps.Command("db:limits"), Err: err}
+		return &Failure{Exit: ExitNotDone, Code: "not_permitted", Message: "max_connections was not written: " + firstWords(err), Next: rb.Command("db:limits"), Err: err}
 	}
 	a.release()
 	if writer != a {
@@ -21,13 +21,13 @@ func applyRaise(ctx context.Context, deps *Deps, a, writer *access, r *LimitsRep
 	}
 	a.release, writer.release = func() {}, func() {}
 	caller := fmt.Sprintf("db:limits -raise=%d", plan.New)
-	s, err := restartServer(ctx, deps, caller, plan.restart, plan.started)
+	s, err := restartServer(ctx, rb, caller, plan.restart, plan.started)
 	if ctx.Err() != nil {
 		return &Failure{Exit: ExitNotDone, Code: "interrupted", Message: fmt.Sprintf("Interrupted: max_connections = %d is written, and holds from the restart, which may be under way.", plan.New),
-			Details: []string{"to take it back: ALTER SYSTEM RESET max_connections;"}, Next: deps.Command("db:limits"), Err: ctx.Err()}
+			Details: []string{"to take it back: ALTER SYSTEM RESET max_connections;"}, Next: rb.Command("db:limits"), Err: ctx.Err()}
 	}
 	if err != nil { // a command that failed may have restarted it all the same
-		if again, askErr := askAgain(ctx, deps, caller, failedTimeout); askErr == nil {
+		if again, askErr := askAgain(ctx, rb, caller, failedTimeout); askErr == nil {
 			s = again
 		}
 	}
@@ -43,23 +43,23 @@ func applyRaise(ctx context.Context, deps *Deps, a, writer *access, r *LimitsRep
 	if err == nil {
 		err = fmt.Errorf("it still says max_connections = %d", s.Slots.Max)
 	}
-	return undoRaise(ctx, deps, plan, err)
+	return undoRaise(ctx, rb, plan, err)
 }
 
 // undoRaise takes the written value back: over SQL where the server lets a
 // login in, else in the file, and starts the server again. Ctrl+C does not
 // stop it: that would leave the server down.
-func undoRaise(ctx context.Context, deps *Deps, plan *Raise, why error) error {
+func undoRaise(ctx context.Context, rb *Runbook, plan *Raise, why error) error {
 	ctx = context.WithoutCancel(ctx)
 	caller := fmt.Sprintf("db:limits -raise=%d", plan.New)
 	back := plan.restart.BackLine()
 	f := &Failure{Exit: ExitNotDone, Code: "not_raised", Message: fmt.Sprintf("max_connections was not raised: %s", firstWords(why)), Err: why}
-	if a, err := open(ctx, deps, openOptions{caller: "db:limits"}); err == nil {
+	if a, err := open(ctx, rb, openOptions{caller: "db:limits"}); err == nil {
 		defer func() { a.release() }()
 		limits, err := pgops.AskLimits(ctx, a.conn, a.server, a.server.Role, a.server.Database)
 		writer := a
 		if err == nil {
-			writer, _, err = raiseLogin(ctx, deps, a, limits)
+			writer, _, err = raiseLogin(ctx, rb, a, limits)
 		}
 		if err == nil {
 			if writer != a {
@@ -67,7 +67,7 @@ func undoRaise(ctx context.Context, deps *Deps, plan *Raise, why error) error {
 			}
 			if written, err := pgops.WrittenMaxConnections(ctx, writer.conn); err == nil && written != plan.New {
 				f.Details = append(f.Details, fmt.Sprintf("nothing is undone: somebody else has written max_connections meanwhile (now %d; 0: taken out)", written))
-				f.Next = deps.Command("db:limits")
+				f.Next = rb.Command("db:limits")
 				return f
 			}
 			before := 0
@@ -76,7 +76,7 @@ func undoRaise(ctx context.Context, deps *Deps, plan *Raise, why error) error {
 			}
 			if err = pgops.SetMaxConnections(ctx, writer.conn, before); err == nil {
 				f.Message += fmt.Sprintf(" (undone; the server runs with %d)", a.server.Slots.Max)
-				f.Next = deps.Command("db:limits")
+				f.Next = rb.Command("db:limits")
 				return f
 			}
 		}
@@ -91,13 +91,13 @@ func undoRaise(ctx context.Context, deps *Deps, plan *Raise, why error) error {
 		return f
 	}
 	f.Details = append(f.Details, plan.auto.String()+" is as it was")
-	deps.progress("undone in %s; starting PostgreSQL again: %s", plan.auto, back)
-	err := plan.restart.Resume(ctx, deps.Progress)
+	rb.progress("undone in %s; starting PostgreSQL again: %s", plan.auto, back)
+	err := plan.restart.Resume(ctx, rb.out)
 	if err == nil || errors.Is(err, pgserver.ErrServerChanged) {
 		var s pgops.Server
-		if s, err = askAgain(ctx, deps, caller, restartTimeout); err == nil {
+		if s, err = askAgain(ctx, rb, caller, restartTimeout); err == nil {
 			f.Message += fmt.Sprintf(" (undone; the server is up again, with %d)", s.Slots.Max)
-			f.Next = deps.Command("db:limits")
+			f.Next = rb.Command("db:limits")
 			return f
 		}
 	}

@@ -33,36 +33,36 @@ type Raise struct {
 }
 
 // checkRaise refuses what no server could want.
-func checkRaise(deps *Deps, o LimitsOptions) error {
+func checkRaise(rb *Runbook, o LimitsOptions) error {
 	if o.Raise != nil && (*o.Raise <= 0 || *o.Raise > mostConnections) {
-		return badRaise(deps, fmt.Sprintf("-raise wants a number of connections from 1 to %d, not %d", mostConnections, *o.Raise), 0)
+		return badRaise(rb, fmt.Sprintf("-raise wants a number of connections from 1 to %d, not %d", mostConnections, *o.Raise), 0)
 	}
 	return nil
 }
 
-func badRaise(deps *Deps, problem string, instead int) *Failure {
-	f := &Failure{Exit: ExitSettings, Code: "usage", Message: problem + "; nothing was touched.", Next: deps.Command("db:limits")}
+func badRaise(rb *Runbook, problem string, instead int) *Failure {
+	f := &Failure{Exit: ExitSettings, Code: "usage", Message: problem + "; nothing was touched.", Next: rb.Command("db:limits")}
 	if instead > 0 {
-		f.Next = deps.Command(fmt.Sprintf("db:limits -raise=%d", instead))
+		f.Next = rb.Command(fmt.Sprintf("db:limits -raise=%d", instead))
 	}
 	return f
 }
 
 // raiseIsLocal refuses a server that is not proven to be this machine's. Before
 // a login (a nil) only what a login can't prove any more is refused.
-func raiseIsLocal(ctx context.Context, deps *Deps, a *access) error {
-	if err := deps.Connect(); err != nil {
+func raiseIsLocal(ctx context.Context, rb *Runbook, a *access) error {
+	if err := rb.connectLimited(); err != nil {
 		return err
 	}
-	sc, err := a.sceneNow(ctx, deps)
+	sc, err := a.sceneNow(ctx, rb)
 	if err != nil {
 		return err
 	}
 	if a == nil && sc.mayStillBeLocal() {
 		return nil
 	}
-	target := targetOf(deps.Pool.URL(), sc.srv)
-	if _, err := target.permit(deps, "db:limits", ""); err != nil {
+	target := targetOf(rb.pool.URL(), sc.srv)
+	if _, err := target.permit(rb, "db:limits", ""); err != nil {
 		f := *AsFailure(err)
 		f.Next = "raise it on the machine that the server runs on"
 		return &f
@@ -72,21 +72,21 @@ func raiseIsLocal(ctx context.Context, deps *Deps, a *access) error {
 
 // raise plans, shows the plan, and applies it. It takes over a's session and
 // leaves one in its place or none.
-func raise(ctx context.Context, deps *Deps, a *access, limits pgops.Limits, r *LimitsReport, n int) error {
-	if err := deps.Config.CheckCommand(settings.RestartCommand); err != nil {
+func raise(ctx context.Context, rb *Runbook, a *access, limits pgops.Limits, r *LimitsReport, n int) error {
+	if err := rb.cfg.CheckCommand(settings.RestartCommand); err != nil {
 		return err
 	}
-	if err := raiseIsLocal(ctx, deps, a); err != nil {
+	if err := raiseIsLocal(ctx, rb, a); err != nil {
 		return err
 	}
-	sc, err := a.sceneNow(ctx, deps)
+	sc, err := a.sceneNow(ctx, rb)
 	if err != nil {
 		return err
 	}
-	if err := raiseMakesSense(deps, sc, a.server, limits, r.Memory, n); err != nil {
+	if err := raiseMakesSense(rb, sc, a.server, limits, r.Memory, n); err != nil {
 		return err
 	}
-	writer, limits, err := raiseLogin(ctx, deps, a, limits)
+	writer, limits, err := raiseLogin(ctx, rb, a, limits)
 	if err != nil {
 		return err
 	}
@@ -98,22 +98,22 @@ func raise(ctx context.Context, deps *Deps, a *access, limits pgops.Limits, r *L
 	case err != nil:
 		return err
 	case !mine:
-		return &Failure{Exit: ExitRefused, Code: "busy", Message: "Refused: another run of dbtasks is raising max_connections of this server. Nothing was touched.", Next: deps.Command("db:limits")}
+		return &Failure{Exit: ExitRefused, Code: "busy", Message: "Refused: another run of dbtasks is raising max_connections of this server. Nothing was touched.", Next: rb.Command("db:limits")}
 	}
-	plan, err := planRaise(ctx, deps, writer, r, n)
+	plan, err := planRaise(ctx, rb, writer, r, n)
 	if err != nil {
 		return err
 	}
 	plan.inAuto = limits.MaxInAuto
 	r.Raise, r.OK = plan, false
-	plan.show(deps)
-	if deps.Config.ReadOnly {
-		return refusedReadOnly(deps, "db:limits -raise")
+	plan.show(rb)
+	if rb.cfg.ReadOnly {
+		return refusedReadOnly(rb, "db:limits -raise")
 	}
-	return applyRaise(ctx, deps, a, writer, r)
+	return applyRaise(ctx, rb, a, writer, r)
 }
 
-func raiseMakesSense(deps *Deps, sc scene, s pgops.Server, limits pgops.Limits, m Memory, n int) error {
+func raiseMakesSense(rb *Runbook, sc scene, s pgops.Server, limits pgops.Limits, m Memory, n int) error {
 	least := s.Slots.SuperuserReserved + s.Slots.Reserved + 1
 	total, whose := memoryFor(sc)
 	switch {
@@ -122,16 +122,16 @@ func raiseMakesSense(deps *Deps, sc scene, s pgops.Server, limits pgops.Limits, 
 	case limits.MaxSource == "command line" || limits.MaxSource == "override":
 		return &Failure{Exit: ExitRefused, Code: "command_line",
 			Message: "Refused: max_connections stands on the server's command line (-c, -N), which wins over ALTER SYSTEM. Nothing was touched.",
-			Next:    commandLineNext(deps, sc, n)}
+			Next:    commandLineNext(rb, sc, n)}
 	case n < least:
-		return badRaise(deps, fmt.Sprintf("-raise=%d leaves no slot to ordinary roles: %d are reserved", n, least-1), 0)
+		return badRaise(rb, fmt.Sprintf("-raise=%d leaves no slot to ordinary roles: %d are reserved", n, least-1), 0)
 	case n <= s.Slots.Used:
-		return badRaise(deps, fmt.Sprintf("-raise=%d is not above the %d sessions in use", n, s.Slots.Used), 0)
+		return badRaise(rb, fmt.Sprintf("-raise=%d is not above the %d sessions in use", n, s.Slots.Used), 0)
 	case n <= s.Slots.Max:
-		return badRaise(deps, fmt.Sprintf("-raise=%d is not above max_connections, which is %d", n, s.Slots.Max), 0)
+		return badRaise(rb, fmt.Sprintf("-raise=%d is not above max_connections, which is %d", n, s.Slots.Max), 0)
 	case total > 0 && int64(n)*m.Bytes > total/2: // the other half: work_mem, the page cache, the apps
 		fits := int(total / 2 / m.Bytes)
-		return badRaise(deps, fmt.Sprintf("-raise=%d may take %s, more than half of %s memory (%s): %d connections fit", n, megabytes(int64(n)*m.Bytes), whose, megabytes(total), fits), 0)
+		return badRaise(rb, fmt.Sprintf("-raise=%d may take %s, more than half of %s memory (%s): %d connections fit", n, megabytes(int64(n)*m.Bytes), whose, megabytes(total), fits), 0)
 	}
 	return nil
 }
@@ -152,10 +152,10 @@ func memoryFor(sc scene) (bytes int64, whose string) {
 
 // commandLineNext names the file where the value has to be changed, as far as
 // it is known who starts the server.
-func commandLineNext(deps *Deps, sc scene, n int) string {
+func commandLineNext(rb *Runbook, sc scene, n int) string {
 	where := "where the server is started (compose.yaml, the unit file)"
 	restart := "restart the server"
-	if plan, err := restartOf(deps, sc); err == nil {
+	if plan, err := restartOf(rb, sc); err == nil {
 		restart = plan.Typed
 		if file := plan.StartedFrom(); file != "" {
 			where = "in " + file
@@ -167,20 +167,20 @@ func commandLineNext(deps *Deps, sc scene, n int) string {
 // raiseLogin is a session that may ALTER SYSTEM, with what it sees:
 // DBTASKS_ADMIN_URL's where that is set, else the one that is there, else the
 // local superuser's.
-func raiseLogin(ctx context.Context, deps *Deps, a *access, limits pgops.Limits) (*access, pgops.Limits, error) {
-	admin, err := deps.Config.Admin()
+func raiseLogin(ctx context.Context, rb *Runbook, a *access, limits pgops.Limits) (*access, pgops.Limits, error) {
+	admin, err := rb.cfg.Admin()
 	if err != nil {
 		return nil, limits, err
 	}
 	if limits.MayRaise && (admin == nil || a.route == RouteAdminURL) {
 		return a, limits, nil
 	}
-	sc, err := a.sceneNow(ctx, deps)
+	sc, err := a.sceneNow(ctx, rb)
 	if err != nil {
 		return nil, limits, err
 	}
-	target := placeOf(deps.Pool.URL())
-	doors := reservedOf(ctx, deps, sc)
+	target := placeOf(rb.pool.URL())
+	doors := reservedOf(ctx, rb, sc)
 	if writer := doors.enter(ctx, ""); writer != nil {
 		may, err := pgops.AskLimits(ctx, writer.conn, writer.server, target.Role, target.Database)
 		if err == nil && may.MayRaise {
@@ -194,26 +194,26 @@ func raiseLogin(ctx context.Context, deps *Deps, a *access, limits pgops.Limits)
 		Next:    "set DBTASKS_ADMIN_URL in .env to a superuser's URL"}
 }
 
-func planRaise(ctx context.Context, deps *Deps, writer *access, r *LimitsReport, n int) (*Raise, error) {
+func planRaise(ctx context.Context, rb *Runbook, writer *access, r *LimitsReport, n int) (*Raise, error) {
 	old := r.Slots.Max
 	plan := &Raise{Old: old, New: n, Bytes: int64(n-old) * r.Memory.Bytes, Login: writer.route, Ends: []SessionsOfRole{}}
-	sc, err := writer.sceneNow(ctx, deps)
+	sc, err := writer.sceneNow(ctx, rb)
 	if err != nil {
 		return nil, err
 	}
-	restart, err := restartOf(deps, sc)
+	restart, err := restartOf(rb, sc)
 	if err != nil {
-		f := noRestart(deps, err)
+		f := noRestart(rb, err)
 		f.Message += " Nothing was touched."
 		return nil, f
 	}
 	if err := restart.Check(); err != nil {
-		return nil, notReady(deps, fmt.Sprintf("db:limits -raise=%d", n), err)
+		return nil, notReady(rb, fmt.Sprintf("db:limits -raise=%d", n), err)
 	}
 	plan.restart, plan.Restart, plan.started = restart, restart.Describe(), writer.server.Started
 	if plan.auto, err = pgserver.ReadAutoConf(restart.Subject, writer.server.DataDirectory); err != nil {
 		plan.auto = nil
-		deps.progress("its undo would be by hand: %s", err)
+		rb.progress("its undo would be by hand: %s", err)
 	}
 	sessions, err := pgops.Sessions(ctx, writer.conn, "")
 	if err != nil {
@@ -224,15 +224,15 @@ func planRaise(ctx context.Context, deps *Deps, writer *access, r *LimitsReport,
 }
 
 // show says what will be done, before it is.
-func (p *Raise) show(deps *Deps) {
-	deps.progress("Raising max_connections from %d to %d: up to %s more memory when all are in use", p.Old, p.New, megabytes(p.Bytes))
-	deps.progress("  1. ALTER SYSTEM SET max_connections = %d, %s", p.New, p.Login.Words())
-	deps.progress("  2. restart: %s", p.Restart)
-	deps.progress("  3. ask the server again; undo it when it does not come back")
+func (p *Raise) show(rb *Runbook) {
+	rb.progress("Raising max_connections from %d to %d: up to %s more memory when all are in use", p.Old, p.New, megabytes(p.Bytes))
+	rb.progress("  1. ALTER SYSTEM SET max_connections = %d, %s", p.New, p.Login.Words())
+	rb.progress("  2. restart: %s", p.Restart)
+	rb.progress("  3. ask the server again; undo it when it does not come back")
 	if len(p.Ends) == 0 {
-		deps.progress("  the restart ends no session of anybody's")
+		rb.progress("  the restart ends no session of anybody's")
 	}
 	for _, s := range p.Ends {
-		deps.progress("  the restart ends: %s", s)
+		rb.progress("  the restart ends: %s", s)
 	}
 }

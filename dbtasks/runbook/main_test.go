@@ -3,13 +3,13 @@ package runbook_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/systemdtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
@@ -28,23 +28,24 @@ var afterTests []func()
 
 var ctx = context.Background()
 
-// deps are the settings of a project in root, from these lines of environment
+// opened is the engine with the settings of a project in root, from these lines of environment
 // and what the machine needs (PATH, HOME).
-func deps(t *testing.T, root string, env ...string) *runbook.Deps {
+func opened(t *testing.T, root string, env ...string) *runbook.Runbook {
+	t.Helper()
+	return openedSaying(t, &strings.Builder{}, root, env...)
+}
+
+// openedSaying is opened with its progress.
+func openedSaying(t *testing.T, progress io.Writer, root string, env ...string) *runbook.Runbook {
 	t.Helper()
 	for _, name := range []string{"PATH", "HOME"} {
 		env = append(env, name+"="+os.Getenv(name))
 	}
-	cfg, err := settings.Load(root, env)
+	d, err := runbook.OpenWith(root, runbook.OpenOptions{Environ: env, Progress: progress})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &runbook.Deps{Config: cfg, Progress: &strings.Builder{}}
-	t.Cleanup(func() {
-		if d.Pool != nil {
-			d.Pool.Close()
-		}
-	})
+	t.Cleanup(d.Close)
 	return d
 }
 

@@ -3,8 +3,6 @@ package runbook
 import (
 	"context"
 	"time"
-
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 )
 
 // MonitorOptions are the flags of db:monitor.
@@ -21,7 +19,7 @@ type MonitorSample struct {
 	OK      bool   `json:"ok"`
 	Error   string `json:"error,omitempty"`
 	Message string `json:"message,omitempty"`
-	pgops.Sample
+	Sample
 	Used    int     `json:"used"`   // slots of the whole server
 	Usable  int     `json:"usable"` // 0 while no login was ever answered
 	Percent float64 `json:"percent"`
@@ -54,8 +52,8 @@ type MonitorReport struct {
 // holds one session for the whole run. A server that goes away is a sample
 // too, and the next one logs in again; only a first login that fails for
 // another reason than missing slots is an error.
-func Monitor(ctx context.Context, deps *Deps, o MonitorOptions, emit func(MonitorSample)) (MonitorReport, error) {
-	return monitored(ctx, deps, o, WatchOptions{Warn: o.Warn}, func(ctx context.Context, w *Watch) error {
+func (rb *Runbook) Monitor(ctx context.Context, o MonitorOptions, emit func(MonitorSample)) (MonitorReport, error) {
+	return monitored(ctx, rb, o, WatchOptions{Warn: o.Warn}, func(ctx context.Context, w *Watch) error {
 		l, err := w.Look(ctx)
 		if err != nil {
 			return err
@@ -73,18 +71,18 @@ func Monitor(ctx context.Context, deps *Deps, o MonitorOptions, emit func(Monito
 
 // MonitorWith is Monitor for a screen that looks and acts by itself. The Watch
 // is closed when show returns.
-func MonitorWith(ctx context.Context, deps *Deps, o MonitorOptions, show func(context.Context, *Watch) error) (MonitorReport, error) {
-	quiet := &Deps{Config: deps.Config, Pool: deps.Pool, Program: deps.Program} // lines of progress would run into the screen
+func (rb *Runbook) MonitorWith(ctx context.Context, o MonitorOptions, show func(context.Context, *Watch) error) (MonitorReport, error) {
+	quiet := &Runbook{cfg: rb.cfg, pool: rb.pool, name: rb.name} // lines of progress would run into the screen
 	r, err := monitored(ctx, quiet, o, WatchOptions{Warn: o.Warn, Sources: true}, show)
-	deps.Pool = quiet.Pool
+	rb.pool = quiet.pool
 	return r, err
 }
 
-func monitored(ctx context.Context, deps *Deps, o MonitorOptions, wo WatchOptions, show func(context.Context, *Watch) error) (MonitorReport, error) {
-	if err := o.check(deps); err != nil {
+func monitored(ctx context.Context, rb *Runbook, o MonitorOptions, wo WatchOptions, show func(context.Context, *Watch) error) (MonitorReport, error) {
+	if err := o.check(rb); err != nil {
 		return MonitorReport{Warn: o.Warn}, err
 	}
-	w, err := NewWatch(deps, wo)
+	w, err := rb.NewWatch(wo)
 	if err != nil {
 		return MonitorReport{Warn: o.Warn}, err
 	}
@@ -100,12 +98,12 @@ func monitored(ctx context.Context, deps *Deps, o MonitorOptions, wo WatchOption
 }
 
 // check refuses what no monitor can do.
-func (o MonitorOptions) check(deps *Deps) error {
+func (o MonitorOptions) check(rb *Runbook) error {
 	if o.Every > 0 && o.For >= 0 && o.Warn >= 0 {
 		return nil
 	}
 	return &Failure{Exit: ExitSettings, Code: "usage", Message: "-every wants a duration above zero, -for and -warn nothing negative; nothing was touched.",
-		Next: deps.Command("db:monitor -every=2s -for=1m -warn=10")}
+		Next: rb.Command("db:monitor -every=2s -for=1m -warn=10")}
 }
 
 func (w *Watch) every(ctx context.Context, o MonitorOptions, emit func(MonitorSample)) {

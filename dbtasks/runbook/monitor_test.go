@@ -22,9 +22,9 @@ func TestTheMonitorHoldsOneSessionAndCountsByState(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin := s.Admin("postgres")
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
 	samples := 0
-	r, err := runbook.Monitor(ctx, d, runbook.MonitorOptions{Every: 20 * time.Millisecond, For: 400 * time.Millisecond, Warn: 5}, func(m runbook.MonitorSample) {
+	r, err := d.Monitor(ctx, runbook.MonitorOptions{Every: 20 * time.Millisecond, For: 400 * time.Millisecond, Warn: 5}, func(m runbook.MonitorSample) {
 		samples++
 		if m.Sessions != 4 || m.Idle != 3 || m.InTransaction != 1 || m.Usable != 17 || m.Used != 6 || !m.OK {
 			t.Errorf("%+v", m)
@@ -36,7 +36,7 @@ func TestTheMonitorHoldsOneSessionAndCountsByState(t *testing.T) {
 	if err != nil || !r.OK || r.Peak != 4 || r.Logins != 1 || r.Samples != samples || samples < 5 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	r, err = runbook.Monitor(ctx, d, runbook.MonitorOptions{Every: time.Second, Once: true, Warn: 4}, func(runbook.MonitorSample) {})
+	r, err = d.Monitor(ctx, runbook.MonitorOptions{Every: time.Second, Once: true, Warn: 4}, func(runbook.MonitorSample) {})
 	if err != nil || r.OK || r.Samples != 1 {
 		t.Errorf("with -warn=4 at a peak of 4: %+v, %v", r, err)
 	}
@@ -47,8 +47,8 @@ func TestARefusalForWantOfSlotsIsASampleOf100Percent(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	db.Fill("leak")
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
-	r, err := runbook.Monitor(ctx, d, runbook.MonitorOptions{Every: time.Second, Once: true}, func(m runbook.MonitorSample) {
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	r, err := d.Monitor(ctx, runbook.MonitorOptions{Every: time.Second, Once: true}, func(m runbook.MonitorSample) {
 		if !m.OK || !m.Refused || m.Percent != 100 || m.Error != "slots_reserved" {
 			t.Errorf("%+v", m)
 		}
@@ -63,12 +63,12 @@ func TestALostSessionIsShownAndTheMonitorLogsInAgain(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	admin := s.Admin("postgres")
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	var end sync.Once
 	lost := false
-	r, err := runbook.Monitor(ctx, d, runbook.MonitorOptions{Every: 20 * time.Millisecond}, func(m runbook.MonitorSample) {
+	r, err := d.Monitor(ctx, runbook.MonitorOptions{Every: 20 * time.Millisecond}, func(m runbook.MonitorSample) {
 		end.Do(func() {
 			if _, err := admin.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dbtasks'"); err != nil {
 				t.Error(err)
@@ -93,15 +93,15 @@ func TestTestCleanupAndMonitorInOneRunUseOneSession(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{Settings: map[string]string{"log_connections": "on"}})
 	db := s.NewDatabase()
 	db.Open(2, "leak")
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
-	if _, err := runbook.Test(ctx, d, runbook.TestOptions{}); err != nil {
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	if _, err := d.Test(ctx, runbook.TestOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	first := pidOfTool(t, s.Admin("postgres"))
-	if _, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{}); err != nil {
+	if _, err := d.Cleanup(ctx, runbook.CleanupOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := runbook.Monitor(ctx, d, runbook.MonitorOptions{Every: 10 * time.Millisecond, For: 50 * time.Millisecond}, func(runbook.MonitorSample) {})
+	r, err := d.Monitor(ctx, runbook.MonitorOptions{Every: 10 * time.Millisecond, For: 50 * time.Millisecond}, func(runbook.MonitorSample) {})
 	if err != nil || r.Lost != 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}

@@ -46,11 +46,11 @@ func TestANeighboursSocketGetsNoWordOfALogin(t *testing.T) {
 			}()
 		}
 	}()
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
-	_, _ = runbook.Who(ctx, d)
-	_, _ = runbook.Cleanup(ctx, d, runbook.CleanupOptions{Dry: true})
-	_, _ = runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
-	_, _ = runbook.Limits(ctx, d, runbook.LimitsOptions{})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	_, _ = d.Who(ctx)
+	_, _ = d.Cleanup(ctx, runbook.CleanupOptions{Dry: true})
+	_, _ = d.Cleanup(ctx, runbook.CleanupOptions{})
+	_, _ = d.Limits(ctx, runbook.LimitsOptions{})
 	select {
 	case words := <-said:
 		t.Errorf("the neighbour was told %s", words)

@@ -21,28 +21,28 @@ const (
 
 // loginFailed is why a login with this URL failed, with what the pooler and the
 // container engine know of it.
-func (d *Deps) loginFailed(ctx context.Context, url *settings.URL, err error) *Failure {
+func (d *Runbook) loginFailed(ctx context.Context, url *settings.URL, err error) *Failure {
 	return notRunning(ctx, d, url, behindPooler(ctx, d, url, loginFailure(d, url, err)))
 }
 
 // notRunning adds to a login's failure what the container engine knows of a
 // server that answers nothing: it is stopped, paused, or restarts again and
 // again. f itself comes back where there is no such container.
-func notRunning(ctx context.Context, deps *Deps, url *settings.URL, f *Failure) *Failure {
+func notRunning(ctx context.Context, rb *Runbook, url *settings.URL, f *Failure) *Failure {
 	switch pgops.Cause(f.Code) {
 	case pgops.CauseConnectionRefused, pgops.CauseTimeout, pgops.CauseHungUp, pgops.CauseUnreachable, pgops.CauseStartingUp:
 	default:
 		return f
 	}
-	if ctx.Err() != nil || deps.Pool == nil || deps.Pool.URL().Origin.Variable != url.Origin.Variable {
+	if ctx.Err() != nil || rb.pool == nil || rb.pool.URL().Origin.Variable != url.Origin.Variable {
 		return f
 	}
-	sc, err := sceneWithoutSession(ctx, deps)
+	sc, err := sceneWithoutSession(ctx, rb)
 	if err != nil {
 		return f
 	}
 	if pgops.Cause(f.Code) == pgops.CauseHungUp && sc.runsPGlite() {
-		return sc.busyPGlite(ctx, deps, url, f)
+		return sc.busyPGlite(ctx, rb, url, f)
 	}
 	if sc.srv.Container == nil {
 		if sc.srv.Trouble != "" { // whether it is a container's is not known then
@@ -51,7 +51,7 @@ func notRunning(ctx context.Context, deps *Deps, url *settings.URL, f *Failure) 
 		return f
 	}
 	c, what := sc.srv.Container, f.Message
-	wait := deps.Command("db:test -wait=60s")
+	wait := rb.Command("db:test -wait=60s")
 	switch {
 	case c.State == engine.Paused:
 		f.Code, f.Message, f.Next = codePaused, fmt.Sprintf("%s, which serves %s, is paused.", c, where(url)), c.Line("unpause")+", then: "+wait
@@ -89,11 +89,11 @@ func (sc scene) runsPGlite() bool {
 }
 
 // busyPGlite says what a connection that is closed without a word means there.
-func (sc scene) busyPGlite(ctx context.Context, deps *Deps, url *settings.URL, f *Failure) *Failure {
+func (sc scene) busyPGlite(ctx context.Context, rb *Runbook, url *settings.URL, f *Failure) *Failure {
 	f.Code = codePGliteBusy
 	f.Message = fmt.Sprintf("%s at %s closes our connection without a word: if it is PGlite (prisma dev, pglite-socket), its one connection is taken.", sc.srv.Listener.String(), where(url))
-	sc.nameHolders(ctx, f, sc.seenFromOutside(deps))
-	f.Next = "end what holds it, then: " + deps.Command("db:test -wait=60s")
+	sc.nameHolders(ctx, f, sc.seenFromOutside(rb))
+	f.Next = "end what holds it, then: " + rb.Command("db:test -wait=60s")
 	return f
 }
 

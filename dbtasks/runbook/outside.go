@@ -10,25 +10,25 @@ import (
 
 // sceneWithoutSession is the server of the URL as it can be proven without a
 // login: by the process that answers, or the container engine's word.
-func sceneWithoutSession(ctx context.Context, deps *Deps) (scene, error) {
+func sceneWithoutSession(ctx context.Context, rb *Runbook) (scene, error) {
 	m, err := machine.Look(ctx)
 	if err != nil {
 		return scene{}, err
 	}
-	address, err := deps.Pool.Pin().Reach(ctx)
+	address, err := rb.pool.Pin().Reach(ctx)
 	if err != nil {
-		address = firstAddress(ctx, deps)
+		address = firstAddress(ctx, rb)
 	}
-	deps.Pool.Pin().Release()
+	rb.pool.Pin().Release()
 	srv := server.Look(m, address)
 	srv.ProveWithoutSession(ctx, m)
-	return scene{Machine: m, srv: srv, root: projectRoot(deps)}, nil
+	return scene{Machine: m, srv: srv, root: projectRoot(rb)}, nil
 }
 
 // firstAddress is the address that a URL's login would be tried at first; zero
 // where its host does not resolve.
-func firstAddress(ctx context.Context, deps *Deps) pgops.Address {
-	host := deps.Pool.URL().Hosts[0]
+func firstAddress(ctx context.Context, rb *Runbook) pgops.Address {
+	host := rb.pool.URL().Hosts[0]
 	if list, err := pgops.Resolve(ctx, host); err == nil && len(list) > 0 {
 		return list[0]
 	}
@@ -37,29 +37,29 @@ func firstAddress(ctx context.Context, deps *Deps) pgops.Address {
 
 // whoWithoutSession tells who holds the connections from the operating system
 // alone: the titles of the server's processes, and the sockets.
-func whoWithoutSession(ctx context.Context, deps *Deps, refusal *Failure) (WhoReport, error) {
-	sc, err := sceneWithoutSession(ctx, deps)
+func whoWithoutSession(ctx context.Context, rb *Runbook, refusal *Failure) (WhoReport, error) {
+	sc, err := sceneWithoutSession(ctx, rb)
 	if err != nil {
 		return WhoReport{}, err
 	}
-	sessions := sc.seenFromOutside(deps)
+	sessions := sc.seenFromOutside(rb)
 	if len(sessions) == 0 {
 		return WhoReport{}, refusal
 	}
-	r := WhoReport{OK: true, Target: targetOf(deps.Pool.URL(), sc.srv), Route: RouteOutside, Sessions: []WhoSession{}, Refusal: refusal.Message}
+	r := WhoReport{OK: true, Target: targetOf(rb.pool.URL(), sc.srv), Route: RouteOutside, Sessions: []WhoSession{}, Refusal: refusal.Message}
 	if pgops.Cause(refusal.Code) == pgops.CausePoolerLimit {
-		sc.bouncer = askBouncer(ctx, deps, sc.Machine)
+		sc.bouncer = askBouncer(ctx, rb, sc.Machine)
 	}
 	r.fill(ctx, sc, sessions)
-	r.addBouncer(ctx, sc, deps)
+	r.addBouncer(ctx, sc, rb)
 	return r, nil
 }
 
 // seenFromOutside are the sessions of the server as its processes' titles tell
 // them, or, where its process is not known or titles are off, its clients' ends
 // alone. This is to be shown, and never to be signalled.
-func (sc scene) seenFromOutside(deps *Deps) []pgops.Session {
-	url := deps.Pool.URL()
+func (sc scene) seenFromOutside(rb *Runbook) []pgops.Session {
+	url := rb.pool.URL()
 	var list []pgops.Session
 	for _, b := range sc.srv.Backends(sc.Machine) {
 		list = append(list, b.Session(url.User, url.Database))

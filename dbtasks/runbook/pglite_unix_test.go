@@ -67,21 +67,21 @@ func TestPGliteIsNamedAsWhatItIs(t *testing.T) {
 	t.Parallel()
 	dir, port := pglite(t)
 	url := fmt.Sprintf("postgresql://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
-	d := deps(t, dir, "DATABASE_URL="+url+"&connection_limit=1")
-	r, err := runbook.Test(ctx, d, runbook.TestOptions{})
+	d := opened(t, dir, "DATABASE_URL="+url+"&connection_limit=1")
+	r, err := d.Test(ctx, runbook.TestOptions{})
 	if err != nil || !r.PGlite || r.Free != 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if c, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Force: true}); err != nil || !c.OK || !c.PGlite || c.Ended != 0 {
+	if c, err := d.Cleanup(ctx, runbook.CleanupOptions{Force: true}); err != nil || !c.OK || !c.PGlite || c.Ended != 0 {
 		t.Errorf("%+v, %v", c, err)
 	}
 	// The pool holds the one connection.
-	other := deps(t, dir, "DATABASE_URL="+url+"&connection_limit=1")
-	f := failure(t, second(runbook.Test(ctx, other, runbook.TestOptions{})), "pglite_busy", runbook.ExitNotDone)
+	other := opened(t, dir, "DATABASE_URL="+url+"&connection_limit=1")
+	f := failure(t, second(other.Test(ctx, runbook.TestOptions{})), "pglite_busy", runbook.ExitNotDone)
 	if !strings.Contains(f.Message, "its one connection is taken") || !strings.Contains(f.Message, "PGlite") {
 		t.Errorf("%s", f.Message)
 	}
-	if r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{}); err != nil || !r.PGlite {
+	if r, err := d.Cleanup(ctx, runbook.CleanupOptions{}); err != nil || !r.PGlite {
 		t.Errorf("the one connection was cut: %v", err)
 	}
 }

@@ -36,17 +36,17 @@ func TestTheTestSaysWhatPoolerTheLoginWentThrough(t *testing.T) {
 	t.Parallel()
 	_, db, b := pooled(t, 20, nil)
 	for _, parameters := range []string{"connection_limit=5", "connection_limit=5&pgbouncer=true"} {
-		r, err := runbook.Test(ctx, deps(t, t.TempDir(), "DATABASE_URL="+b.URL(db, parameters)), runbook.TestOptions{})
+		r, err := opened(t, t.TempDir(), "DATABASE_URL="+b.URL(db, parameters)).Test(ctx, runbook.TestOptions{})
 		if err != nil || !r.OK || !r.Pooler || r.Bouncer == nil || r.Bouncer.Version == "" || r.Bouncer.Mode != "transaction" || r.Bouncer.MaxClients != 100 || r.Bouncer.PoolSize != 5 {
 			t.Errorf("%s: %+v, %+v, %v", parameters, r, r.Bouncer, err)
 		}
 	}
 	closed := pgtest.StartBouncer(t, pgtest.BouncerOptions{}, db)
-	r, err := runbook.Test(ctx, deps(t, t.TempDir(), "DATABASE_URL="+closed.URL(db, "connection_limit=5")), runbook.TestOptions{})
+	r, err := opened(t, t.TempDir(), "DATABASE_URL="+closed.URL(db, "connection_limit=5")).Test(ctx, runbook.TestOptions{})
 	if err != nil || !r.Pooler || r.Bouncer == nil || r.Bouncer.Closed == "" || !strings.Contains(r.Bouncer.Headline(), "stats_users") {
 		t.Errorf("a console that is closed to us: %+v, %+v, %v", r, r.Bouncer, err)
 	}
-	direct, err := runbook.Test(ctx, deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5")), runbook.TestOptions{})
+	direct, err := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5")).Test(ctx, runbook.TestOptions{})
 	if err != nil || direct.Pooler || direct.Bouncer != nil {
 		t.Errorf("without a pooler: %+v, %v", direct, err)
 	}
@@ -67,7 +67,7 @@ func TestWhoNamesTheClientsBehindThePooler(t *testing.T) {
 		{"DATABASE_URL=" + b.URL(db, "connection_limit=5"), "DIRECT_URL=" + db.URL()},
 		{"DATABASE_URL=" + b.URL(db, "connection_limit=5")},
 	} {
-		r, err := runbook.Who(ctx, deps(t, shop, env...))
+		r, err := opened(t, shop, env...).Who(ctx)
 		if err != nil || r.Bouncer == nil || r.Bouncer.Clients < 12 || r.Bouncer.Busy < 1 {
 			t.Fatalf("%+v, %+v, %v", r, r.Bouncer, err)
 		}
@@ -92,8 +92,8 @@ func TestACleanupLeavesAPoolersBusySessionsAndItsClients(t *testing.T) {
 		}
 	}
 	own := db.Open(2, "script")
-	d := deps(t, t.TempDir(), "DATABASE_URL="+b.URL(db, "connection_limit=5"), "DIRECT_URL="+db.URL())
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+b.URL(db, "connection_limit=5"), "DIRECT_URL="+db.URL())
+	r, err := d.Cleanup(ctx, runbook.CleanupOptions{})
 	if err != nil || !r.OK || r.Ended != len(own) || len(r.Spared) != 3 || r.Spared[0].Verdict != pgops.VerdictPooled {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -102,7 +102,7 @@ func TestACleanupLeavesAPoolersBusySessionsAndItsClients(t *testing.T) {
 			t.Errorf("a client of the pooler lost its session: %v", err)
 		}
 	}
-	r, err = runbook.Cleanup(ctx, d, runbook.CleanupOptions{Force: true})
+	r, err = d.Cleanup(ctx, runbook.CleanupOptions{Force: true})
 	if err != nil || !r.OK || r.Ended < 3 {
 		t.Errorf("-force: %+v, %v", r, err)
 	}
@@ -121,7 +121,7 @@ func TestACleanupThroughAPoolerSaysWhatItCantDoAndEndsItsIdleSessions(t *testing
 	}
 	all.Wait() // now the pool has its 5 sessions, idle
 	db.Open(2, "script")
-	r, err := runbook.Cleanup(ctx, deps(t, t.TempDir(), "DATABASE_URL="+b.URL(db, "connection_limit=5")), runbook.CleanupOptions{})
+	r, err := opened(t, t.TempDir(), "DATABASE_URL="+b.URL(db, "connection_limit=5")).Cleanup(ctx, runbook.CleanupOptions{})
 	if err != nil || !r.OK || r.Ended < 2+4 || !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "DIRECT_URL") }) {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -136,8 +136,8 @@ func TestAPoolersOwnLimitIsToldFromTheServers(t *testing.T) {
 	t.Parallel()
 	_, db, b := pooled(t, 20, map[string]string{"max_client_conn": "6"})
 	b.Connect(db, 6)
-	d := deps(t, t.TempDir(), "DATABASE_URL="+b.URL(db, "connection_limit=5"))
-	_, err := runbook.Test(ctx, d, runbook.TestOptions{})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+b.URL(db, "connection_limit=5"))
+	_, err := d.Test(ctx, runbook.TestOptions{})
 	f := failure(t, err, "pooler_limit", 1)
 	if !strings.Contains(f.Message, "max_client_conn") && !strings.Contains(f.Message, "its own limit") {
 		t.Error(f.Message)
@@ -158,7 +158,7 @@ func TestAPausedAndADisabledPoolerAreNamedWithWhatEndsIt(t *testing.T) {
 	} {
 		b.Exec(c.command)
 		began := time.Now()
-		_, err := runbook.Test(ctx, deps(t, t.TempDir(), "DATABASE_URL="+url), runbook.TestOptions{})
+		_, err := opened(t, t.TempDir(), "DATABASE_URL="+url).Test(ctx, runbook.TestOptions{})
 		f := failure(t, err, c.code, 1)
 		if !strings.Contains(f.Next, c.undo) {
 			t.Errorf("%s: next: %s", c.command, f.Next)
@@ -168,7 +168,7 @@ func TestAPausedAndADisabledPoolerAreNamedWithWhatEndsIt(t *testing.T) {
 		}
 		b.Exec(c.undo)
 		pgtest.Eventually(t, 10*time.Second, "it is open again after "+c.undo, func() bool {
-			_, err := runbook.Test(ctx, deps(t, t.TempDir(), "DATABASE_URL="+url), runbook.TestOptions{})
+			_, err := opened(t, t.TempDir(), "DATABASE_URL="+url).Test(ctx, runbook.TestOptions{})
 			return err == nil
 		})
 	}
@@ -179,8 +179,8 @@ func TestTheMonitorShowsThePoolersClientsEveryTime(t *testing.T) {
 	_, db, b := pooled(t, 20, nil)
 	b.Connect(db, 7)
 	var samples []runbook.MonitorSample
-	d := deps(t, t.TempDir(), "DATABASE_URL="+b.URL(db, "connection_limit=5"), "DIRECT_URL="+db.URL())
-	if _, err := runbook.Monitor(ctx, d, runbook.MonitorOptions{Every: 100 * time.Millisecond, For: time.Second}, func(s runbook.MonitorSample) { samples = append(samples, s) }); err != nil {
+	d := opened(t, t.TempDir(), "DATABASE_URL="+b.URL(db, "connection_limit=5"), "DIRECT_URL="+db.URL())
+	if _, err := d.Monitor(ctx, runbook.MonitorOptions{Every: 100 * time.Millisecond, For: time.Second}, func(s runbook.MonitorSample) { samples = append(samples, s) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range samples {

@@ -71,7 +71,7 @@ type RecoverReport struct {
 
 // recovery is one run of the procedure.
 type recovery struct {
-	deps   *Deps
+	rb     *Runbook
 	o      RecoverOptions
 	report *RecoverReport
 	emit   func(Step)
@@ -84,32 +84,32 @@ type recovery struct {
 
 // Recover plans the five steps, hands each to emit when it is over, and stops
 // at the first that fails. With Dry it only plans.
-func Recover(ctx context.Context, deps *Deps, o RecoverOptions, planned func(RecoverReport), emit func(Step)) (RecoverReport, error) {
+func (rb *Runbook) Recover(ctx context.Context, o RecoverOptions, planned func(RecoverReport), emit func(Step)) (RecoverReport, error) {
 	var report RecoverReport
 	switch o.Restart {
 	case RestartAuto, RestartAlways, RestartNever:
 	default:
 		return report, &Failure{Exit: ExitSettings, Code: "usage", Message: fmt.Sprintf("-restart wants auto, always or never, not %q; nothing was touched.", o.Restart),
-			Next: deps.Command("dev:recover -restart=auto")}
+			Next: rb.Command("dev:recover -restart=auto")}
 	}
-	if err := deps.Config.CheckCommand(settings.RestartCommand); err != nil {
+	if err := rb.cfg.CheckCommand(settings.RestartCommand); err != nil {
 		return report, err
 	}
-	if err := deps.Connect(); err != nil {
+	if err := rb.connectLimited(); err != nil {
 		return report, err
 	}
-	readOnly := deps.Config.ReadOnly && !o.Dry
+	readOnly := rb.cfg.ReadOnly && !o.Dry
 	if readOnly {
 		o.Dry = true
 	}
-	r := &recovery{deps: deps, o: o, report: &report, emit: emit, began: time.Now()}
+	r := &recovery{rb: rb, o: o, report: &report, emit: emit, began: time.Now()}
 	defer r.close()
 	if err := r.plan(ctx); err != nil {
 		return report, err
 	}
 	planned(report)
 	if readOnly {
-		return report, refusedReadOnly(deps, "dev:recover")
+		return report, refusedReadOnly(rb, "dev:recover")
 	}
 	if o.Dry {
 		report.OK = true
@@ -129,36 +129,36 @@ func (r *recovery) close() {
 // plan looks at everything and touches nothing.
 func (r *recovery) plan(ctx context.Context) error {
 	r.report.Dry = r.o.Dry
-	a, refused := openURL(ctx, r.deps)
+	a, refused := openURL(ctx, r.rb)
 	if refused == nil {
 		r.serverStarted = a.server.Started
 		defer a.release()
-		if err := checkLimit(r.deps, a.server); err != nil {
+		if err := checkLimit(r.rb, a.server); err != nil {
 			return err
 		}
 	}
-	sc, err := a.sceneNow(ctx, r.deps)
+	sc, err := a.sceneNow(ctx, r.rb)
 	if err != nil {
 		return err
 	}
-	target := targetOf(r.deps.Pool.URL(), sc.srv)
+	target := targetOf(r.rb.pool.URL(), sc.srv)
 	r.report.Target = target
 	// A server that lets nobody in proves nothing yet; the gate stands again before
 	// the cleanup. One that let us in and is not proven is refused now, before
 	// anything is stopped, as is what is known to be another machine's.
 	if a != nil || !sc.mayStillBeLocal() {
-		if _, err := target.permit(r.deps, "dev:recover", r.o.Remote); err != nil {
+		if _, err := target.permit(r.rb, "dev:recover", r.o.Remote); err != nil {
 			return err
 		}
 	}
-	restart, noWay := restartOf(r.deps, sc)
-	revive := revivalOf(r.deps, sc)
+	restart, noWay := restartOf(r.rb, sc)
+	revive := revivalOf(r.rb, sc)
 	if revive == nil {
 		if err := r.restartable(ctx, restart, noWay, refused); err != nil {
 			return err
 		}
 	}
-	stop, err := planStop(ctx, r.deps, StopOptions{})
+	stop, err := planStop(ctx, r.rb, StopOptions{})
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (r *recovery) plan(ctx context.Context) error {
 	}
 	start := StepPlanned
 	startPlan := "run the dev server"
-	if command, err := devCommand(r.deps, StartOptions{}, r.deps.Config.Ports.First()); err == nil {
+	if command, err := devCommand(r.rb, StartOptions{}, r.rb.cfg.Ports.First()); err == nil {
 		startPlan = "run the dev server: " + command.Line
 	} else if r.o.Start {
 		return err
@@ -179,12 +179,12 @@ func (r *recovery) plan(ctx context.Context) error {
 		start, startPlan = StepSkipped, "-start=false"
 	case len(stop.Databases) > 0:
 		db := stop.Databases[0]
-		r.report.Next = fmt.Sprintf("kill -INT %d   (stops PostgreSQL in good order), then: %s", db.PID, r.deps.Command("dev:start"))
+		r.report.Next = fmt.Sprintf("kill -INT %d   (stops PostgreSQL in good order), then: %s", db.PID, r.rb.Command("dev:start"))
 		start, startPlan = StepSkipped, fmt.Sprintf("the dev script runs PostgreSQL too, which is left running (pid %d) and would be started a second time", db.PID)
 	}
 	step := r.restartStep(restart, revive, noWay)
 	if step.Status == StepPlanned && revive == nil {
-		step.Ends = sc.restartEnds(ctx, sc.sessionsToEnd(ctx, r.deps, a))
+		step.Ends = sc.restartEnds(ctx, sc.sessionsToEnd(ctx, r.rb, a))
 	}
 	r.report.Steps = []Step{
 		{Name: "stop", Plan: stopPlan, Status: StepPlanned},
@@ -209,17 +209,17 @@ func (sc scene) mayStillBeLocal() bool {
 func (r *recovery) restartable(ctx context.Context, plan pgserver.Restart, noWay, refused error) error {
 	needed := r.o.Restart == RestartAlways
 	if r.o.Restart == RestartAuto && refused != nil && ctx.Err() == nil {
-		why := loginFailure(r.deps, r.deps.Pool.URL(), refused)
+		why := loginFailure(r.rb, r.rb.pool.URL(), refused)
 		needed = restartHelps(why) && !stoppingHelps(why)
 	}
 	switch {
 	case r.o.Restart == RestartNever:
 		return nil
 	case needed && noWay != nil:
-		return noRestart(r.deps, noWay)
+		return noRestart(r.rb, noWay)
 	case needed:
 		if err := plan.Check(); err != nil {
-			return notReady(r.deps, "dev:recover", err)
+			return notReady(r.rb, "dev:recover", err)
 		}
 	}
 	return nil

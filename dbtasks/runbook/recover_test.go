@@ -27,10 +27,10 @@ func project(t *testing.T) string {
 }
 
 // recoverSteps runs dev:recover without the dev server.
-func recoverSteps(t *testing.T, d *runbook.Deps, o runbook.RecoverOptions) (runbook.RecoverReport, map[string]string, error) {
+func recoverSteps(t *testing.T, d *runbook.Runbook, o runbook.RecoverOptions) (runbook.RecoverReport, map[string]string, error) {
 	t.Helper()
 	steps := map[string]string{}
-	r, err := runbook.Recover(ctx, d, o, func(runbook.RecoverReport) {}, func(s runbook.Step) { steps[s.Name] = s.Status })
+	r, err := d.Recover(ctx, o, func(runbook.RecoverReport) {}, func(s runbook.Step) { steps[s.Name] = s.Status })
 	return r, steps, err
 }
 
@@ -39,7 +39,7 @@ func TestRecoverFreesAFullServerWithoutARestartAndInOrder(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	db.Fill("leak")
-	d := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"), "DBTASKS_PORTS="+ports(t))
+	d := opened(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"), "DBTASKS_PORTS="+ports(t))
 	before, err := s.Postmaster()
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +84,7 @@ func TestRecoverRestartsAServerThatIsFrozenOutOfReach(t *testing.T) {
 	}
 	db := s.NewDatabase()
 	db.Open(2, "leak")
-	d := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
+	d := opened(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
 	before, err := s.Postmaster()
 	if err != nil {
 		t.Fatal(err)
@@ -126,9 +126,9 @@ func TestRecoverRestartsByItselfOnlyWhenNobodyIsLetInAtAll(t *testing.T) {
 	if err := syscall.Kill(before.PID, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	d := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
+	d := opened(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
 	pgtest.Eventually(t, 5*time.Second, "the server lets nobody in", func() bool {
-		_, err := runbook.Test(ctx, d, runbook.TestOptions{})
+		_, err := d.Test(ctx, runbook.TestOptions{})
 		return err != nil
 	})
 	r, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAuto})
@@ -144,7 +144,7 @@ func TestRecoverStopsAtTheFirstStepThatFailsAndSaysWhatIsDone(t *testing.T) {
 	t.Parallel()
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
-	d := deps(t, project(t), "DATABASE_URL="+s.URL(db.Role, "wrong", db.Name, "connection_limit=5"), "DBTASKS_PORTS="+ports(t))
+	d := opened(t, project(t), "DATABASE_URL="+s.URL(db.Role, "wrong", db.Name, "connection_limit=5"), "DBTASKS_PORTS="+ports(t))
 	_, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAuto})
 	f := failure(t, err, "auth_failed", runbook.ExitNotDone)
 	if steps["stop"] != "done" || steps["restart"] != "failed" || steps["cleanup"] != "" {
@@ -157,7 +157,7 @@ func TestRecoverStopsAtTheFirstStepThatFailsAndSaysWhatIsDone(t *testing.T) {
 
 func TestRecoverRefusesAnotherMachinesServerBeforeItTouchesAnything(t *testing.T) {
 	t.Parallel()
-	d := deps(t, project(t), "DATABASE_URL=postgresql://app:x@192.0.2.1:5432/shop?connection_limit=5&connect_timeout=1", "DBTASKS_PORTS="+ports(t))
+	d := opened(t, project(t), "DATABASE_URL=postgresql://app:x@192.0.2.1:5432/shop?connection_limit=5&connect_timeout=1", "DBTASKS_PORTS="+ports(t))
 	_, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAuto})
 	failure(t, err, "refused_remote", runbook.ExitRefused)
 	if len(steps) != 0 {
@@ -169,7 +169,7 @@ func TestRecoverStopsNothingWhereTheRestartThatIsAskedForIsNotKnown(t *testing.T
 	t.Parallel()
 	root, port := nodeProject(t), pgtest.FreePort(t)
 	started(t, root, port, nil, "node", "server.js")
-	d := deps(t, root, "DATABASE_URL=postgresql://app:x@127.0.0.1:"+strconv.Itoa(pgtest.FreePort(t))+"/shop?connection_limit=5", "DBTASKS_PORTS="+strconv.Itoa(port))
+	d := opened(t, root, "DATABASE_URL=postgresql://app:x@127.0.0.1:"+strconv.Itoa(pgtest.FreePort(t))+"/shop?connection_limit=5", "DBTASKS_PORTS="+strconv.Itoa(port))
 	_, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAlways})
 	f := failure(t, err, "no_restart", runbook.ExitNotDone)
 	if len(steps) != 0 || !listens(port) || !strings.Contains(f.Next, "DBTASKS_RESTART_COMMAND") {
@@ -188,7 +188,7 @@ func TestRecoverDoesNotRestartByItselfWhileAnotherDatabaseIsAtWork(t *testing.T)
 	}
 	other.Open(15, "blog")
 	fillReserved(t, s) // nobody is let in, and no session of our database is there to end
-	d := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
+	d := opened(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
 	before, err := s.Postmaster()
 	if err != nil {
 		t.Fatal(err)

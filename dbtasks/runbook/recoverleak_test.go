@@ -63,7 +63,7 @@ func TestRecoverStopsThisProjectsLeakWhereNoBackendCanBeSignalled(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+strconv.Itoa(port))
+	d := opened(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+strconv.Itoa(port))
 	r, steps, err := recoverSteps(t, d, runbook.RecoverOptions{Restart: runbook.RestartAuto})
 	if err != nil || !r.OK || steps["restart"] != "skipped" || listens(port) {
 		t.Fatalf("%+v, %v", r, err)

@@ -25,7 +25,7 @@ func TestARecoveryIsSaidToBeDoneWhenThePageAnswersNotWhenTheServerEnds(t *testin
 		t.Fatal(err)
 	}
 	port := ports(t)
-	d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+port)
+	d := opened(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+port)
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answered := make(chan int, 1)
@@ -34,7 +34,7 @@ func TestARecoveryIsSaidToBeDoneWhenThePageAnswersNotWhenTheServerEnds(t *testin
 	var r runbook.RecoverReport
 	go func() {
 		var err error
-		r, err = runbook.Recover(running, d, o, func(runbook.RecoverReport) {}, func(runbook.Step) {})
+		r, err = d.Recover(running, o, func(runbook.RecoverReport) {}, func(runbook.Step) {})
 		ended <- err
 	}()
 	select {

@@ -71,25 +71,25 @@ func (r *recovery) stoppedAt(i int, err error) error {
 		out.Exit = ExitNotDone // something was touched
 	}
 	if out.Next == "" {
-		out.Next = r.deps.Command("dev:recover")
+		out.Next = r.rb.Command("dev:recover")
 	}
 	return &out
 }
 
 func (r *recovery) stop(ctx context.Context, s *Step) error {
-	stopped, err := Stop(ctx, r.deps, StopOptions{})
+	stopped, err := r.rb.Stop(ctx, StopOptions{})
 	if err != nil {
 		return err
 	}
 	r.report.Stop = &stopped
 	s.Result = fmt.Sprintf("%d processes gone", stopped.Gone)
-	return stopped.failure(r.deps)
+	return stopped.failure(r.rb)
 }
 
 // restart gets in, or restarts the server so that somebody can.
 func (r *recovery) restart(ctx context.Context, s *Step) error {
 	if r.o.Restart == RestartAuto {
-		a, err := open(ctx, r.deps, openOptions{caller: "dev:recover", remote: r.o.Remote, harm: true, signal: true, force: true})
+		a, err := open(ctx, r.rb, openOptions{caller: "dev:recover", remote: r.o.Remote, harm: true, signal: true, force: true})
 		if err == nil {
 			r.entry = a
 			s.Status, s.Result = StepSkipped, "not needed: got in "+a.route.Words()
@@ -98,38 +98,38 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 		if !restartHelps(err) {
 			return err
 		}
-		r.deps.progress("nobody is let in: %s", err)
+		r.rb.progress("nobody is let in: %s", err)
 	}
-	sc, err := actScene(ctx, r.deps) // anew: this is the moment of the act
+	sc, err := actScene(ctx, r.rb) // anew: this is the moment of the act
 	if err != nil {
 		return err
 	}
 	if sc.srv.Kind == server.Elsewhere {
 		return &Failure{Exit: ExitRefused, Code: "refused_remote", Message: fmt.Sprintf("%s is not this machine: its server is not restarted from here.", r.report.Target.At()),
-			Next: "restart it there, then: " + r.deps.Command("dev:recover -restart=never -remote="+plain.Word(r.report.Target.Database))}
+			Next: "restart it there, then: " + r.rb.Command("dev:recover -restart=never -remote="+plain.Word(r.report.Target.Database))}
 	}
-	if v := revivalOf(r.deps, sc); v != nil {
-		if err := r.restartPermitted(targetOf(r.deps.Pool.URL(), sc.srv)); err != nil {
+	if v := revivalOf(r.rb, sc); v != nil {
+		if err := r.restartPermitted(targetOf(r.rb.pool.URL(), sc.srv)); err != nil {
 			return err
 		}
 		s.Result = v.done
-		return v.apply(ctx, r.deps, "dev:recover")
+		return v.apply(ctx, r.rb, "dev:recover")
 	}
-	plan, err := restartOf(r.deps, sc)
+	plan, err := restartOf(r.rb, sc)
 	if err != nil {
-		return noRestart(r.deps, err)
+		return noRestart(r.rb, err)
 	}
-	if err := r.restartPermitted(targetOf(r.deps.Pool.URL(), sc.srv)); err != nil {
+	if err := r.restartPermitted(targetOf(r.rb.pool.URL(), sc.srv)); err != nil {
 		f := *AsFailure(err)
 		f.Next = "if it is yours to restart: " + plan.Typed // another user's: what tells that it is local is hidden
 		return &f
 	}
-	if s.Ends = sc.restartEnds(ctx, sc.sessionsToEnd(ctx, r.deps, nil)); r.o.Restart == RestartAuto {
-		if f := othersAtWork(r.deps, s.Ends); f != nil {
+	if s.Ends = sc.restartEnds(ctx, sc.sessionsToEnd(ctx, r.rb, nil)); r.o.Restart == RestartAuto {
+		if f := othersAtWork(r.rb, s.Ends); f != nil {
 			return f
 		}
 	}
-	if _, err := restartServer(ctx, r.deps, "dev:recover", plan, r.serverStarted); err != nil {
+	if _, err := restartServer(ctx, r.rb, "dev:recover", plan, r.serverStarted); err != nil {
 		return err
 	}
 	s.Result = "restarted, and lets a login in"
@@ -139,10 +139,10 @@ func (r *recovery) restart(ctx context.Context, s *Step) error {
 // restartPermitted: a restart ends every session of every database of the
 // server, so it must be this machine's own, -remote or not.
 func (r *recovery) restartPermitted(target Target) error {
-	if r.deps.Config.RestartCommand != "" {
+	if r.rb.cfg.RestartCommand != "" {
 		return nil // the user named the command for this project
 	}
-	_, err := target.permit(r.deps, "dev:recover", "")
+	_, err := target.permit(r.rb, "dev:recover", "")
 	return err
 }
 
@@ -151,12 +151,12 @@ func (r *recovery) cleanup(ctx context.Context, s *Step) error {
 	a := r.entry
 	if a == nil {
 		var err error
-		if a, err = open(ctx, r.deps, openOptions{caller: "dev:recover", remote: r.o.Remote, harm: true, signal: true, force: true}); err != nil {
+		if a, err = open(ctx, r.rb, openOptions{caller: "dev:recover", remote: r.o.Remote, harm: true, signal: true, force: true}); err != nil {
 			return err
 		}
 		r.entry = a
 	}
-	clean, err := cleanup(ctx, r.deps, a, o, machine.Begin(ctx))
+	clean, err := cleanup(ctx, r.rb, a, o, machine.Begin(ctx))
 	r.close()
 	if err != nil {
 		return err
@@ -165,13 +165,13 @@ func (r *recovery) cleanup(ctx context.Context, s *Step) error {
 	s.Result = fmt.Sprintf("%d of %d sessions ended, %d came back, %d of %d usable slots free", clean.Ended, len(clean.Plan), len(clean.CameBack), clean.Free, clean.Usable)
 	if !clean.OK && len(clean.LeftOver) > 0 {
 		return &Failure{Exit: ExitNotDone, Code: "left_over", Message: fmt.Sprintf("%d sessions did not end within 5 s (frozen, or ending a long transaction).", len(clean.LeftOver)),
-			Next: r.deps.Command("dev:recover -restart=always")}
+			Next: r.rb.Command("dev:recover -restart=always")}
 	}
 	return nil
 }
 
 func (r *recovery) test(ctx context.Context, s *Step) error {
-	t, err := Test(ctx, r.deps, TestOptions{})
+	t, err := r.rb.Test(ctx, TestOptions{})
 	if err != nil {
 		return err
 	}
@@ -184,9 +184,9 @@ func (r *recovery) start(ctx context.Context, s *Step) error {
 	r.report.TookMS = time.Since(r.began).Milliseconds()
 	started := StartReport{Left: []StopItem{}}
 	r.report.Started = &started
-	err := run(ctx, r.deps, StartOptions{Guard: r.o.Guard, answers: r.o.Answers, Stdin: r.o.Stdin, Stdout: r.o.Stdout, Stderr: r.o.Stderr}, &started)
+	err := run(ctx, r.rb, StartOptions{Guard: r.o.Guard, answers: r.o.Answers, Stdin: r.o.Stdin, Stdout: r.o.Stdout, Stderr: r.o.Stderr}, &started)
 	if err == nil && !started.OK && ctx.Err() == nil {
-		err = &Failure{Exit: started.ExitCode, Code: "dev_exit", Message: fmt.Sprintf("the dev server ended with exit code %d.", started.ExitCode), Next: r.deps.Command("dev:start")}
+		err = &Failure{Exit: started.ExitCode, Code: "dev_exit", Message: fmt.Sprintf("the dev server ended with exit code %d.", started.ExitCode), Next: r.rb.Command("dev:start")}
 	}
 	s.Result = fmt.Sprintf("ran on port %d", started.Port)
 	return err

@@ -41,9 +41,9 @@ type reserved struct {
 	tried    []string // what each said, for people
 }
 
-func reservedOf(ctx context.Context, deps *Deps, sc scene) *reserved {
-	r := &reserved{sc: sc, database: deps.Pool.URL().Database}
-	r.doors = r.find(ctx, deps)
+func reservedOf(ctx context.Context, rb *Runbook, sc scene) *reserved {
+	r := &reserved{sc: sc, database: rb.pool.URL().Database}
+	r.doors = r.find(ctx, rb)
 	return r
 }
 
@@ -78,10 +78,10 @@ func (r *reserved) enter(ctx context.Context, refused pgops.Cause) *access {
 // system's user (Homebrew, Postgres.app) or postgres, over the Unix socket and
 // over the address that was reached. Each door is known to be the server's
 // before anything is sent there.
-func (r *reserved) find(ctx context.Context, deps *Deps) []door {
-	admin, err := deps.Config.Admin()
+func (r *reserved) find(ctx context.Context, rb *Runbook) []door {
+	admin, err := rb.cfg.Admin()
 	if err == nil && admin != nil {
-		pin, err := r.samePlace(ctx, deps, admin)
+		pin, err := r.samePlace(ctx, rb, admin)
 		if err != nil {
 			r.tried = append(r.tried, fmt.Sprintf("tried DBTASKS_ADMIN_URL: %s", firstWords(err)))
 			return nil
@@ -93,14 +93,14 @@ func (r *reserved) find(ctx context.Context, deps *Deps) []door {
 	}
 	var doors []door
 	add := func(role string, a pgops.Address) {
-		url := deps.Pool.URL().As(role, a.Host.Name, a.Port())
+		url := rb.pool.URL().As(role, a.Host.Name, a.Port())
 		doors = append(doors, door{RouteLocalSuperuser, fmt.Sprintf("role %q at %s", role, where(url)), pgops.At(url, a)})
 	}
 	for _, a := range r.sockets() {
 		for _, role := range superusers() {
 			add(role, a)
 		}
-		doors = append(doors, r.asAccount(deps, a)...)
+		doors = append(doors, r.asAccount(rb, a)...)
 	}
 	if !r.sc.srv.Address.IsUnix() {
 		for _, role := range superusers() {
@@ -112,7 +112,7 @@ func (r *reserved) find(ctx context.Context, deps *Deps) []door {
 
 // asAccount is root's way in where only the server's own account is let in (peer,
 // on a stock Debian): as that account, over a socket that is the server's.
-func (r *reserved) asAccount(deps *Deps, a pgops.Address) []door {
+func (r *reserved) asAccount(rb *Runbook, a pgops.Address) []door {
 	uid := r.sc.srv.Postmaster.UID
 	if os.Geteuid() != 0 || uid <= 0 {
 		return nil
@@ -121,7 +121,7 @@ func (r *reserved) asAccount(deps *Deps, a pgops.Address) []door {
 	if err != nil {
 		return nil
 	}
-	url := deps.Pool.URL().As(who.Username, a.Host.Name, a.Port())
+	url := rb.pool.URL().As(who.Username, a.Host.Name, a.Port())
 	pin := pgops.AtThrough(url, a, func(ctx context.Context, a pgops.Address) (net.Conn, error) {
 		return pgserver.DialAs(ctx, uid, a.Socket)
 	})
@@ -131,8 +131,8 @@ func (r *reserved) asAccount(deps *Deps, a pgops.Address) []door {
 // promote goes on as the best role that can be had: the superuser, who may end
 // what our role may not. It tells whether there was one; the session before is
 // given back then.
-func (a *access) promote(ctx context.Context, deps *Deps, sc scene) bool {
-	better := reservedOf(ctx, deps, sc).enter(ctx, "")
+func (a *access) promote(ctx context.Context, rb *Runbook, sc scene) bool {
+	better := reservedOf(ctx, rb, sc).enter(ctx, "")
 	if better == nil {
 		return false
 	}
@@ -140,7 +140,7 @@ func (a *access) promote(ctx context.Context, deps *Deps, sc scene) bool {
 		better.release()
 		return false
 	}
-	deps.progress("going on %s, which may end sessions of every role", better.route.Words())
+	rb.progress("going on %s, which may end sessions of every role", better.route.Words())
 	a.release()
 	better.freed = a.freed
 	*a = *better
@@ -163,7 +163,7 @@ func (r *reserved) sockets() []pgops.Address {
 
 // samePlace pins a URL to the server that is dealt with: the same address, or
 // one at which the same process, or the same container, is proven to answer.
-func (r *reserved) samePlace(ctx context.Context, deps *Deps, url *settings.URL) (*pgops.Pin, error) {
+func (r *reserved) samePlace(ctx context.Context, rb *Runbook, url *settings.URL) (*pgops.Pin, error) {
 	for _, host := range url.Hosts {
 		addresses, err := pgops.Resolve(ctx, host)
 		if err != nil {

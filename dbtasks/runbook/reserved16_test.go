@@ -25,12 +25,12 @@ func TestTheReservedSlotsOfRolesFrom16OnAreCountedAndLetAnAdminIn(t *testing.T) 
 	if len(held) != 15 {
 		t.Fatalf("%d sessions fit in, want 20 less 3 less 2", len(held))
 	}
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
-	_, err := runbook.Test(ctx, d, runbook.TestOptions{})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	_, err := d.Test(ctx, runbook.TestOptions{})
 	failure(t, err, "slots_reserved", runbook.ExitNotDone)
 	url := s.URL(admin.Role, admin.Password, db.Name)
-	d = deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+url)
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+	d = opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+url)
+	r, err := d.Cleanup(ctx, runbook.CleanupOptions{})
 	if err != nil || !r.OK || r.Route != runbook.RouteAdminURL || r.Ended != 15 || r.Usable != 15 || r.Slots.Reserved != 2 {
 		t.Errorf("%s, %v", fmt.Sprintf("%+v", r), err)
 	}

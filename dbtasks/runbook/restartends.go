@@ -67,22 +67,22 @@ func (sc scene) restartEnds(ctx context.Context, sessions []pgops.Session) []Ses
 
 // sessionsToEnd are the sessions of the whole server: by the session that is
 // there, else by the titles of its processes.
-func (sc scene) sessionsToEnd(ctx context.Context, deps *Deps, a *access) []pgops.Session {
+func (sc scene) sessionsToEnd(ctx context.Context, rb *Runbook, a *access) []pgops.Session {
 	if a != nil {
 		if list, err := pgops.Sessions(ctx, a.conn, ""); err == nil {
 			return list
 		}
 	}
-	return sc.seenFromOutside(deps)
+	return sc.seenFromOutside(rb)
 }
 
 // othersAtWork is the refusal of a restart on its own decision (auto) while
 // another database's sessions are at work: their work would be lost. It is nil
 // where nobody is known to be.
-func othersAtWork(deps *Deps, ends []SessionsOfRole) *Failure {
+func othersAtWork(rb *Runbook, ends []SessionsOfRole) *Failure {
 	var busy []string
 	for _, s := range ends {
-		if s.AtWork > 0 && s.Database != "" && s.Database != deps.Pool.URL().Database {
+		if s.AtWork > 0 && s.Database != "" && s.Database != rb.pool.URL().Database {
 			busy = append(busy, s.String())
 		}
 	}
@@ -91,5 +91,5 @@ func othersAtWork(deps *Deps, ends []SessionsOfRole) *Failure {
 	}
 	return &Failure{Exit: ExitNotDone, Code: "others_at_work", Details: busy,
 		Message: "PostgreSQL was not restarted: sessions of other databases are at work, and a restart would end them.",
-		Next:    "when they may be ended: " + deps.Command("dev:recover -restart=always")}
+		Next:    "when they may be ended: " + rb.Command("dev:recover -restart=always")}
 }

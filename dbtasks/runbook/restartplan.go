@@ -13,20 +13,20 @@ import (
 
 // actScene is the server as it can be proven now: by a session where one can
 // be had.
-func actScene(ctx context.Context, deps *Deps) (scene, error) {
-	a, err := openURL(ctx, deps)
+func actScene(ctx context.Context, rb *Runbook) (scene, error) {
+	a, err := openURL(ctx, rb)
 	if err != nil {
-		return sceneWithoutSession(ctx, deps)
+		return sceneWithoutSession(ctx, rb)
 	}
 	defer a.release()
-	return a.sceneNow(ctx, deps)
+	return a.sceneNow(ctx, rb)
 }
 
 // restartOf is how the server is restarted: through whatever runs it, unless
 // DBTASKS_RESTART_COMMAND says how.
-func restartOf(deps *Deps, sc scene) (pgserver.Restart, error) {
+func restartOf(rb *Runbook, sc scene) (pgserver.Restart, error) {
 	subject, unknown := subjectOf(sc)
-	plan, err := pgserver.PlanRestart(subject, deps.Config.RestartCommand)
+	plan, err := pgserver.PlanRestart(subject, rb.cfg.RestartCommand)
 	if err != nil && pgserver.IsManual(err) == nil && unknown != nil {
 		err = fmt.Errorf("%w: %w", pgserver.ErrNoRestart, unknown)
 	}
@@ -55,10 +55,10 @@ type revival struct {
 
 // revivalOf is nil where the container runs, the server is in none, or the user
 // named a command for this project.
-func revivalOf(deps *Deps, sc scene) *revival {
+func revivalOf(rb *Runbook, sc scene) *revival {
 	c := sc.srv.Container
 	switch {
-	case c == nil || deps.Config.RestartCommand != "":
+	case c == nil || rb.cfg.RestartCommand != "":
 		return nil
 	case c.State == engine.Paused:
 		return &revival{c.Line("unpause"), "not restarted: the container was paused, and goes on", c.Unpause}
@@ -69,19 +69,19 @@ func revivalOf(deps *Deps, sc scene) *revival {
 }
 
 // apply runs it and waits for a login.
-func (v *revival) apply(ctx context.Context, deps *Deps, caller string) error {
-	deps.progress("%s", v.line)
+func (v *revival) apply(ctx context.Context, rb *Runbook, caller string) error {
+	rb.progress("%s", v.line)
 	if err := v.do(ctx); err != nil {
 		return &Failure{Exit: ExitNotDone, Code: "restart_failed", Message: "The container was not brought back: " + err.Error(), Next: v.line, Err: err}
 	}
-	_, err := askAgain(ctx, deps, caller, restartTimeout)
+	_, err := askAgain(ctx, rb, caller, restartTimeout)
 	return err
 }
 
 // noRestart is the failure where this user can't restart the server from here:
 // who may, and the command to type, where they are known.
-func noRestart(deps *Deps, err error) *Failure {
-	after := deps.Command("dev:recover -restart=never")
+func noRestart(rb *Runbook, err error) *Failure {
+	after := rb.Command("dev:recover -restart=never")
 	f := &Failure{Exit: ExitNotDone, Code: "no_restart", Message: "PostgreSQL can't be restarted from here: " + strings.TrimPrefix(err.Error(), pgserver.ErrNoRestart.Error()+": "),
 		Next: "add the command that restarts it to .env, DBTASKS_RESTART_COMMAND=\"…\", or restart it your way, then: " + after, Err: err}
 	if manual := pgserver.IsManual(err); manual != nil {

@@ -27,39 +27,39 @@ const (
 //
 // A server that it left down is started again where that works; the Failure
 // says what is so.
-func restartServer(ctx context.Context, deps *Deps, caller string, plan pgserver.Restart, before time.Time) (pgops.Server, error) {
+func restartServer(ctx context.Context, rb *Runbook, caller string, plan pgserver.Restart, before time.Time) (pgops.Server, error) {
 	var s pgops.Server
 	if err := plan.Check(); err != nil {
-		return s, notReady(deps, caller, err)
+		return s, notReady(rb, caller, err)
 	}
-	deps.progress("restarting PostgreSQL: %s (%s)", plan.Describe(), plan.Evidence)
-	deps.Pool.Close()
+	rb.progress("restarting PostgreSQL: %s (%s)", plan.Describe(), plan.Evidence)
+	rb.pool.Close()
 	out := io.Writer(io.Discard)
-	if deps.Progress != nil {
-		out = deps.Progress
+	if rb.out != nil {
+		out = rb.out
 	}
 	done := func() {}
 	if !plan.Interactive() { // it may ask for a password there
-		done = deps.waiting("restarting PostgreSQL")
+		done = rb.waiting("restarting PostgreSQL")
 	}
 	began := time.Now()
 	err := plan.Apply(ctx, out)
 	done()
 	if err != nil && ctx.Err() != nil {
-		return s, interrupted(deps, plan)
+		return s, interrupted(rb, plan)
 	}
 	if err != nil {
-		return s, restartFailure(deps, caller, plan, err)
+		return s, restartFailure(rb, caller, plan, err)
 	}
-	s, err = askAgain(ctx, deps, caller, restartTimeout)
+	s, err = askAgain(ctx, rb, caller, restartTimeout)
 	if err != nil && ctx.Err() != nil {
-		return s, interrupted(deps, plan)
+		return s, interrupted(rb, plan)
 	}
 	if err != nil { // it may have come up and ended again
 		if down := plan.Rescue(context.WithoutCancel(ctx), out); down != nil {
-			return s, restartFailure(deps, caller, plan, down)
+			return s, restartFailure(rb, caller, plan, down)
 		}
-		if s, err = askAgain(ctx, deps, caller, failedTimeout); err != nil {
+		if s, err = askAgain(ctx, rb, caller, failedTimeout); err != nil {
 			return s, withLog(plan, AsFailure(err))
 		}
 	}
@@ -67,21 +67,21 @@ func restartServer(ctx context.Context, deps *Deps, caller string, plan pgserver
 	// this machine's clock; a second is the resolution of what some tell.
 	same := !before.IsZero() && s.Started.Equal(before) || before.IsZero() && !plan.Seen() && s.Started.Before(began.Add(-time.Second))
 	if same {
-		return s, restartFailure(deps, caller, plan, &pgserver.RestartError{State: pgserver.StateSame})
+		return s, restartFailure(rb, caller, plan, &pgserver.RestartError{State: pgserver.StateSame})
 	}
 	for _, note := range plan.Notes {
-		deps.progress("%s", note)
+		rb.progress("%s", note)
 	}
 	return s, nil
 }
 
 // askAgain logs in afresh, through a reserved slot where leaks took the others
 // again at once.
-func askAgain(ctx context.Context, deps *Deps, caller string, patience time.Duration) (pgops.Server, error) {
+func askAgain(ctx context.Context, rb *Runbook, caller string, patience time.Duration) (pgops.Server, error) {
 	var s pgops.Server
-	defer deps.waiting("waiting until PostgreSQL lets a login in")()
+	defer rb.waiting("waiting until PostgreSQL lets a login in")()
 	err := pgops.Retry(ctx, patience, func(ctx context.Context) error {
-		a, err := open(ctx, deps, openOptions{caller: caller})
+		a, err := open(ctx, rb, openOptions{caller: caller})
 		if err != nil {
 			return err
 		}
@@ -92,16 +92,16 @@ func askAgain(ctx context.Context, deps *Deps, caller string, patience time.Dura
 	return s, err
 }
 
-func notReady(deps *Deps, caller string, err error) *Failure {
-	f := &Failure{Exit: ExitNotDone, Code: "not_ready", Message: "PostgreSQL was not stopped: " + err.Error(), Next: "mend that (make room, or correct the settings), then: " + deps.Command(caller), Err: err}
+func notReady(rb *Runbook, caller string, err error) *Failure {
+	f := &Failure{Exit: ExitNotDone, Code: "not_ready", Message: "PostgreSQL was not stopped: " + err.Error(), Next: "mend that (make room, or correct the settings), then: " + rb.Command(caller), Err: err}
 	if errors.Is(err, pgserver.ErrServerChanged) {
-		f.Code, f.Message, f.Next = "server_changed", "PostgreSQL was not restarted: "+err.Error(), deps.Command(caller)
+		f.Code, f.Message, f.Next = "server_changed", "PostgreSQL was not restarted: "+err.Error(), rb.Command(caller)
 	}
 	return f
 }
 
-func interrupted(deps *Deps, plan pgserver.Restart) *Failure {
-	f := &Failure{Exit: ExitNotDone, Code: "interrupted", Message: "interrupted; PostgreSQL's restart goes on by itself.", Next: deps.Command("db:test -wait=60s"), Err: context.Canceled}
+func interrupted(rb *Runbook, plan pgserver.Restart) *Failure {
+	f := &Failure{Exit: ExitNotDone, Code: "interrupted", Message: "interrupted; PostgreSQL's restart goes on by itself.", Next: rb.Command("db:test -wait=60s"), Err: context.Canceled}
 	if plan.Interactive() {
 		f.Message = "interrupted; the command and what it had started were ended. Whether PostgreSQL was restarted is not known."
 	}
@@ -110,12 +110,12 @@ func interrupted(deps *Deps, plan pgserver.Restart) *Failure {
 
 // restartFailure says in one line what is so: what is down, what the server's
 // log says, and the command that brings it back.
-func restartFailure(deps *Deps, caller string, plan pgserver.Restart, err error) *Failure {
-	f := &Failure{Exit: ExitNotDone, Code: "restart_failed", Message: "PostgreSQL was not restarted: " + err.Error(), Next: instead(deps, plan), Err: err}
+func restartFailure(rb *Runbook, caller string, plan pgserver.Restart, err error) *Failure {
+	f := &Failure{Exit: ExitNotDone, Code: "restart_failed", Message: "PostgreSQL was not restarted: " + err.Error(), Next: instead(rb, plan), Err: err}
 	var failed *pgserver.RestartError
 	switch {
 	case errors.Is(err, pgserver.ErrServerChanged):
-		return notReady(deps, caller, err)
+		return notReady(rb, caller, err)
 	case !errors.As(err, &failed):
 	case failed.State == pgserver.StateSame:
 		f.Code, f.Message = "not_restarted", "PostgreSQL was "+err.Error()+"."
@@ -147,18 +147,18 @@ func trimmed(e *pgserver.RestartError) string {
 
 // instead is what a person does where the command did not do it: never the
 // same command once more.
-func instead(deps *Deps, plan pgserver.Restart) string {
+func instead(rb *Runbook, plan pgserver.Restart) string {
 	switch {
 	case plan.Interactive() && plan.Instead != "":
 		return "mend DBTASKS_RESTART_COMMAND in .env, or: " + plan.Instead
 	case plan.Interactive():
-		return "mend DBTASKS_RESTART_COMMAND in .env: " + deps.Command("dev:recover -dry") + " shows it"
+		return "mend DBTASKS_RESTART_COMMAND in .env: " + rb.Command("dev:recover -dry") + " shows it"
 	case plan.Typed != plan.Describe():
 		return plan.Typed
 	case plan.Log != "":
 		return "look at " + plan.Log
 	}
-	return deps.Command("dev:recover -dry")
+	return rb.Command("dev:recover -dry")
 }
 
 // withLog says where the server's own words are, after a restart that did not

@@ -179,8 +179,8 @@ func stoppedWhole(t *testing.T, root string, runner *exec.Cmd, port int, orphane
 		}
 	}
 	go func() { _ = runner.Wait() }() // who started a process has to notice that it ended
-	d := deps(t, root, "DBTASKS_PORTS=1")
-	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
+	d := opened(t, root, "DBTASKS_PORTS=1")
+	r, err := d.Stop(ctx, runbook.StopOptions{})
 	if err != nil || !r.OK || r.Gone == 0 || listens(port) {
 		t.Errorf("%+v, %v, listens %v", r, err, listens(port))
 	}
@@ -213,8 +213,8 @@ func TestWhatPM2WouldStartAgainIsNamedWithItsCommandAndLeftAlone(t *testing.T) {
 		t.Skip(err)
 	}
 	pgtest.Eventually(t, 20*time.Second, "the app listens", func() bool { return listens(port) })
-	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
-	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
+	d := opened(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	r, err := d.Stop(ctx, runbook.StopOptions{})
 	if err != nil || r.OK || len(r.Left) != 1 || r.Next != "pm2 stop 'the web'" || r.Plan[0].Supervisor != r.Next || !listens(port) {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -25,29 +25,29 @@ type scene struct {
 }
 
 // scene is the session's server among what a look at the machine showed.
-func (a *access) scene(ctx context.Context, deps *Deps, m *machine.Machine) scene {
-	sc := scene{Machine: m, srv: a.on(ctx, m), root: projectRoot(deps)}
-	if a.pooled || poolerPossible(ctx, deps, m) {
-		sc.bouncer = askBouncer(ctx, deps, m)
+func (a *access) scene(ctx context.Context, rb *Runbook, m *machine.Machine) scene {
+	sc := scene{Machine: m, srv: a.on(ctx, m), root: projectRoot(rb)}
+	if a.pooled || poolerPossible(ctx, rb, m) {
+		sc.bouncer = askBouncer(ctx, rb, m)
 	}
 	return sc
 }
 
 // projectRoot is the root of the whole project: that of the monorepo where the
 // settings are those of one of its workspaces.
-func projectRoot(deps *Deps) string { return jsproject.WorkspaceRoot(deps.Config.Root) }
+func projectRoot(rb *Runbook) string { return jsproject.WorkspaceRoot(rb.cfg.Root) }
 
 // sceneNow looks at this machine now; without a session (nil) the server is
 // proven without one.
-func (a *access) sceneNow(ctx context.Context, deps *Deps) (scene, error) {
+func (a *access) sceneNow(ctx context.Context, rb *Runbook) (scene, error) {
 	if a == nil {
-		return sceneWithoutSession(ctx, deps)
+		return sceneWithoutSession(ctx, rb)
 	}
 	m, err := machine.Look(ctx)
 	if err != nil {
 		return scene{}, err
 	}
-	return a.scene(ctx, deps, m), nil
+	return a.scene(ctx, rb, m), nil
 }
 
 // on finds the session's server and has the session prove it, once.

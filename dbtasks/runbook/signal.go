@@ -22,7 +22,7 @@ const signalTimeout = 8 * time.Second
 // says why. Left out is what another run of this tool holds, what this project's
 // running processes hold where these are spared, and, unless force says otherwise,
 // what another project's do: it is in use.
-func (sc scene) idleBackends(ctx context.Context, deps *Deps, cause pgops.Cause, o openOptions) (list []server.Backend, why string) {
+func (sc scene) idleBackends(ctx context.Context, rb *Runbook, cause pgops.Cause, o openOptions) (list []server.Backend, why string) {
 	srv := sc.srv
 	switch {
 	case srv.Postmaster.PID == 0:
@@ -30,7 +30,7 @@ func (sc scene) idleBackends(ctx context.Context, deps *Deps, cause pgops.Cause,
 	case !srv.MaySignal() && srv.Container == nil:
 		return nil, "the server runs as another account, which this user may not signal"
 	}
-	url := deps.Pool.URL()
+	url := rb.pool.URL()
 	all := srv.Backends(sc.Machine)
 	told := 0
 	for _, b := range all {
@@ -77,18 +77,18 @@ func (sc scene) idleBackends(ctx context.Context, deps *Deps, cause pgops.Cause,
 // superuser_reserved_connections (3 unless set) beside its own; then twice as
 // many, while the login is still refused. Each backend is looked at again right
 // before its signal.
-func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, o openOptions) (*access, string) {
+func openBySignal(ctx context.Context, rb *Runbook, doors *reserved, cause pgops.Cause, o openOptions) (*access, string) {
 	ctx, cancel := context.WithTimeout(ctx, signalTimeout)
 	defer cancel()
 	if doors.sc.srv.Container != nil && !doors.sc.srv.MaySignal() {
-		return openInContainer(ctx, deps, doors, cause, o)
+		return openInContainer(ctx, rb, doors, cause, o)
 	}
 	signalled := 0
 	for n := 1; ctx.Err() == nil; n = max(3, 2*n) {
-		list, why := doors.sc.idleBackends(ctx, deps, cause, o)
+		list, why := doors.sc.idleBackends(ctx, rb, cause, o)
 		if why != "" {
 			// Another cleanup may have freed what this one wanted to.
-			if a := seize(ctx, deps, doors); a != nil {
+			if a := seize(ctx, rb, doors); a != nil {
 				return a.freedBy(signalled), ""
 			}
 			return nil, fmt.Sprintf("SIGTERM to an idle backend: %s (%d signalled)", why, signalled)
@@ -97,12 +97,12 @@ func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.
 		for _, b := range list[:min(n, len(list))] {
 			if err := hostops.TerminateBackend(b.Process, doors.sc.srv.Postmaster.Identity); err == nil {
 				sent = append(sent, b.Process)
-				deps.progress("sent SIGTERM to idle backend %d of %s", b.Process.PID, placeOf(deps.Pool.URL()).Named())
+				rb.progress("sent SIGTERM to idle backend %d of %s", b.Process.PID, placeOf(rb.pool.URL()).Named())
 			}
 		}
 		signalled += len(sent)
 		awaitEnd(ctx, sent)
-		if a := seize(ctx, deps, doors); a != nil {
+		if a := seize(ctx, rb, doors); a != nil {
 			return a.freedBy(signalled), ""
 		}
 		if m, err := machine.Look(ctx); err == nil {
@@ -117,14 +117,14 @@ func openBySignal(ctx context.Context, deps *Deps, doors *reserved, cause pgops.
 // the engine, as few as possible, until a login gets a slot. Where the
 // container's processes are seen from here, those that may go are told to it by
 // their pids in there.
-func openInContainer(ctx context.Context, deps *Deps, doors *reserved, cause pgops.Cause, o openOptions) (*access, string) {
-	url, srv := deps.Pool.URL(), doors.sc.srv
+func openInContainer(ctx context.Context, rb *Runbook, doors *reserved, cause pgops.Cause, o openOptions) (*access, string) {
+	url, srv := rb.pool.URL(), doors.sc.srv
 	free := engine.FreeOptions{Role: url.User, Database: url.Database, OnlyRole: cause == pgops.CauseRoleLimit, Port: srv.InsidePort()}
 	freed := 0
 	for n := 1; ctx.Err() == nil; n = max(3, 2*n) {
 		free.Most = n
 		if srv.Postmaster.PID != 0 {
-			list, why := doors.sc.idleBackends(ctx, deps, cause, o)
+			list, why := doors.sc.idleBackends(ctx, rb, cause, o)
 			if why != "" {
 				return nil, fmt.Sprintf("%s (%d ended inside)", why, freed)
 			}
@@ -136,9 +136,9 @@ func openInContainer(ctx context.Context, deps *Deps, doors *reserved, cause pgo
 		how, err := srv.Container.FreeSlots(ctx, free)
 		freed += len(how)
 		for _, one := range how {
-			deps.progress("in %s: %s", srv.Container, one)
+			rb.progress("in %s: %s", srv.Container, one)
 		}
-		if a := seize(ctx, deps, doors); a != nil {
+		if a := seize(ctx, rb, doors); a != nil {
 			return a.freedBy(freed), ""
 		}
 		if err != nil {
@@ -180,10 +180,10 @@ func (a *access) freedBy(n int) *access {
 const seizeTimeout = 400 * time.Millisecond
 
 // seize logs in by whichever door opens first.
-func seize(ctx context.Context, deps *Deps, doors *reserved) *access {
+func seize(ctx context.Context, rb *Runbook, doors *reserved) *access {
 	deadline := time.Now().Add(seizeTimeout)
 	for ctx.Err() == nil && time.Now().Before(deadline) {
-		a, err := openURL(ctx, deps)
+		a, err := openURL(ctx, rb)
 		if err == nil {
 			return a
 		}

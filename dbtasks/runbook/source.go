@@ -46,9 +46,9 @@ type Source struct {
 	Clients      int       `json:"clients,omitempty"`    // of the pooler
 	ClientsOf    []string  `json:"clients_of,omitempty"` // the local processes that hold most of these
 
-	Members     []pgops.SessionID `json:"-"` // the sessions
-	StatesKnown bool              `json:"-"` // of at least one
-	TimesKnown  bool              `json:"-"` // when at least one was opened
+	Members     []SessionID `json:"-"` // the sessions
+	StatesKnown bool        `json:"-"` // of at least one
+	TimesKnown  bool        `json:"-"` // when at least one was opened
 }
 
 // MarshalJSON leaves out what is not known.

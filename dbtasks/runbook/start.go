@@ -47,40 +47,40 @@ type StartReport struct {
 
 // Start cleans up, checks, picks a port and runs the dev server until it ends;
 // whatever ends it, the whole tree of the dev command is ended with it.
-func Start(ctx context.Context, deps *Deps, o StartOptions) (StartReport, error) {
+func (rb *Runbook) Start(ctx context.Context, o StartOptions) (StartReport, error) {
 	r := StartReport{Left: []StopItem{}}
 	if o.Guard < 0 || o.Port < 0 || o.Port > 65535 {
 		return r, &Failure{Exit: ExitSettings, Code: "usage", Message: "-guard and -port want numbers that are not negative, a port at most 65535; nothing was touched.",
-			Next: deps.Command("dev:start -port=3000 -guard=10")}
+			Next: rb.Command("dev:start -port=3000 -guard=10")}
 	}
-	if err := deps.Connect(); err != nil {
+	if err := rb.connectLimited(); err != nil {
 		return r, err
 	}
 	// A missing script or package.json is found before anything is touched.
-	command, err := devCommand(deps, o, 1)
+	command, err := devCommand(rb, o, 1)
 	if err != nil {
 		return r, err
 	}
-	if deps.Config.ReadOnly {
-		plan, err := planOfStart(ctx, deps, o, command.Line)
+	if rb.cfg.ReadOnly {
+		plan, err := planOfStart(ctx, rb, o, command.Line)
 		if err != nil {
 			return r, err
 		}
-		return r, refusedReadOnly(deps, "dev:start", plan...)
+		return r, refusedReadOnly(rb, "dev:start", plan...)
 	}
-	if err := clearStale(ctx, deps, o, &r); err != nil {
+	if err := clearStale(ctx, rb, o, &r); err != nil {
 		return r, err
 	}
-	clean, err := Cleanup(ctx, deps, CleanupOptions{Spare: SpareProject, Caller: "dev:start"})
+	clean, err := rb.Cleanup(ctx, CleanupOptions{Spare: SpareProject, Caller: "dev:start"})
 	if f := AsFailure(err); f != nil && f.Exit != ExitRefused {
 		return r, err
 	}
 	r.Cleanup = &clean
-	deps.progress("%s", cleanupLine(clean, err))
-	if _, err := Test(ctx, deps, TestOptions{}); err != nil {
+	rb.progress("%s", cleanupLine(clean, err))
+	if _, err := rb.Test(ctx, TestOptions{}); err != nil {
 		return r, err
 	}
-	err = run(ctx, deps, o, &r) // before the return: Go does not say that r is read after the call
+	err = run(ctx, rb, o, &r) // before the return: Go does not say that r is read after the call
 	return r, err
 }
 
@@ -104,8 +104,8 @@ func cleanupLine(r CleanupReport, err error) string {
 }
 
 // clearStale deals with a dev server of this project that is still there.
-func clearStale(ctx context.Context, deps *Deps, o StartOptions, r *StartReport) error {
-	stale, err := planStop(ctx, deps, StopOptions{})
+func clearStale(ctx context.Context, rb *Runbook, o StartOptions, r *StartReport) error {
+	stale, err := planStop(ctx, rb, StopOptions{})
 	if err != nil {
 		return err
 	}
@@ -122,20 +122,20 @@ func clearStale(ctx context.Context, deps *Deps, o StartOptions, r *StartReport)
 	case len(listening) == 0:
 		return nil
 	case !o.Replace:
-		f := &Failure{Exit: ExitNotDone, Code: "stale_server", Next: deps.Command("dev:start -replace") + "   (or " + deps.Command("dev:stop") + ")"}
+		f := &Failure{Exit: ExitNotDone, Code: "stale_server", Next: rb.Command("dev:start -replace") + "   (or " + rb.Command("dev:stop") + ")"}
 		f.Message = "A dev server of this project is already running: " + describe(listening[0]) + "."
 		for _, p := range listening[1:] {
 			f.Details = append(f.Details, "also: "+describe(p))
 		}
 		return f
 	}
-	stopped, err := Stop(ctx, deps, StopOptions{})
+	stopped, err := rb.Stop(ctx, StopOptions{})
 	r.Stopped = &stopped
 	if err == nil {
-		err = stopped.failure(deps)
+		err = stopped.failure(rb)
 	}
 	if err == nil {
-		deps.progress("stopped the stale dev server: %s", describe(listening[0]))
+		rb.progress("stopped the stale dev server: %s", describe(listening[0]))
 	}
 	return err
 }
@@ -149,57 +149,57 @@ func describe(p StopItem) string {
 	return s + ")"
 }
 
-func devCommand(deps *Deps, o StartOptions, port int) (devserver.Command, error) {
+func devCommand(rb *Runbook, o StartOptions, port int) (devserver.Command, error) {
 	configured := o.Command
 	if problem, mended := settings.ShellProblem(configured); problem != "" {
 		return devserver.Command{}, &Failure{Exit: ExitSettings, Code: "usage", Message: "-command is no command that a shell can read: " + problem + "; nothing was touched.",
-			Next: deps.Command("dev:start -command=" + plain.Word(cmp.Or(mended, "npm run dev")))}
+			Next: rb.Command("dev:start -command=" + plain.Word(cmp.Or(mended, "npm run dev")))}
 	}
 	if configured == "" {
-		if err := deps.Config.CheckCommand(settings.DevCommand); err != nil {
+		if err := rb.cfg.CheckCommand(settings.DevCommand); err != nil {
 			return devserver.Command{}, err
 		}
-		configured = deps.Config.DevCommand
+		configured = rb.cfg.DevCommand
 	}
-	command, err := devserver.Dev(deps.Config.Root, configured, port, os.Environ())
+	command, err := devserver.Dev(rb.cfg.Root, configured, port, os.Environ())
 	var missing *devserver.SettingError
 	if o.Command != "" && errors.As(err, &missing) && missing.Configured != "" {
 		return command, &Failure{Exit: ExitSettings, Code: "usage", Message: fmt.Sprintf("-command runs the script %q, which package.json does not have; nothing was touched.", missing.Script),
-			Next: deps.Command("dev:start -command=" + plain.Word(missing.Mended)), Err: err}
+			Next: rb.Command("dev:start -command=" + plain.Word(missing.Mended)), Err: err}
 	}
-	return command, scriptMissing(deps, settings.DevCommand, err)
+	return command, scriptMissing(rb, settings.DevCommand, err)
 }
 
 // scriptMissing says where a setting stands that runs a script which is not
 // there.
-func scriptMissing(deps *Deps, setting string, err error) error {
+func scriptMissing(rb *Runbook, setting string, err error) error {
 	var missing *devserver.SettingError
 	if errors.As(err, &missing) && missing.Configured != "" {
-		return deps.Config.Wrong(setting, fmt.Sprintf("runs the script %q, which package.json does not have", missing.Script), missing.Mended)
+		return rb.cfg.Wrong(setting, fmt.Sprintf("runs the script %q, which package.json does not have", missing.Script), missing.Mended)
 	}
 	return err
 }
 
 // run is the dev server's life.
-func run(ctx context.Context, deps *Deps, o StartOptions, r *StartReport) error {
-	ports := deps.Config.Ports.All()
+func run(ctx context.Context, rb *Runbook, o StartOptions, r *StartReport) error {
+	ports := rb.cfg.Ports.All()
 	if o.Port > 0 {
 		ports = []int{o.Port}
 	}
 	port, err := devserver.FreePort(ports)
 	if err != nil {
-		return &Failure{Exit: ExitNotDone, Code: "no_port", Message: err.Error(), Next: deps.Command("dev:stop -dry") + " shows who holds the ports", Err: err}
+		return &Failure{Exit: ExitNotDone, Code: "no_port", Message: err.Error(), Next: rb.Command("dev:stop -dry") + " shows who holds the ports", Err: err}
 	}
-	command, err := devCommand(deps, o, port)
+	command, err := devCommand(rb, o, port)
 	if err != nil {
 		return err
 	}
 	r.Port, r.Command = port, command.Line
 	if command.PortNote == "" {
-		deps.progress("starting on port %d: %s", port, command.Line)
+		rb.progress("starting on port %d: %s", port, command.Line)
 	} else {
-		deps.progress("starting with PORT=%d: %s", port, command.Line)
-		deps.progress("  %s", command.PortNote)
+		rb.progress("starting with PORT=%d: %s", port, command.Line)
+		rb.progress("  %s", command.PortNote)
 	}
 	var guard sync.WaitGroup
 	var guarded crash.Carried
@@ -209,7 +209,7 @@ func run(ctx context.Context, deps *Deps, o StartOptions, r *StartReport) error 
 			guard.Go(func() { awaitAnswer(guardCtx, pid, port, o.answers) })
 		}
 		if o.Guard > 0 {
-			guard.Go(func() { guarded.Do(func() { watchLimit(guardCtx, deps, o.Guard, deps.Progress) }) })
+			guard.Go(func() { guarded.Do(func() { watchLimit(guardCtx, rb, o.Guard, rb.out) }) })
 		}
 	}})
 	stopGuard()
@@ -220,7 +220,7 @@ func run(ctx context.Context, deps *Deps, o StartOptions, r *StartReport) error 
 		r.Left = append(r.Left, item(p, nil, "could not be ended"))
 	}
 	if err != nil {
-		return &Failure{Exit: ExitNotDone, Code: "run", Message: fmt.Sprintf("The dev server could not be run: %v", err), Next: deps.Command("dev:start"), Err: err}
+		return &Failure{Exit: ExitNotDone, Code: "run", Message: fmt.Sprintf("The dev server could not be run: %v", err), Next: rb.Command("dev:start"), Err: err}
 	}
 	// Ctrl+C is how a dev server is ended, and no error.
 	r.OK = (result.ExitCode == 0 || result.Reason == endedByUser) && len(r.Left) == 0
@@ -270,15 +270,15 @@ const guardEvery = 2 * time.Second
 
 // watchLimit warns once, on out, when this database's sessions reach limit.
 // It holds one session; what it can't see it keeps to itself.
-func watchLimit(ctx context.Context, deps *Deps, limit int, out io.Writer) {
+func watchLimit(ctx context.Context, rb *Runbook, limit int, out io.Writer) {
 	warned := false
-	_, _ = Monitor(ctx, deps, MonitorOptions{Every: guardEvery}, func(s MonitorSample) {
+	_, _ = rb.Monitor(ctx, MonitorOptions{Every: guardEvery}, func(s MonitorSample) {
 		if warned || out == nil || (s.Sessions < limit && !s.Refused) {
 			return
 		}
 		warned = true
 		if s.Refused {
-			fmt.Fprintf(out, "dbtasks: warning: PostgreSQL has no slot left. Next: %s\n", deps.Command("db:cleanup"))
+			fmt.Fprintf(out, "dbtasks: warning: PostgreSQL has no slot left. Next: %s\n", rb.Command("db:cleanup"))
 			return
 		}
 		who := ""
@@ -289,6 +289,6 @@ func watchLimit(ctx context.Context, deps *Deps, limit int, out io.Writer) {
 			}
 			who = fmt.Sprintf("; most are of %s: %d %s", name, s.Groups[0].Count, s.Groups[0].State)
 		}
-		fmt.Fprint(out, plain.Sprintf("dbtasks: warning: %d sessions (guard %d)%s. Next: %s\n", s.Sessions, limit, who, deps.Command("db:cleanup")))
+		fmt.Fprint(out, plain.Sprintf("dbtasks: warning: %d sessions (guard %d)%s. Next: %s\n", s.Sessions, limit, who, rb.Command("db:cleanup")))
 	})
 }

@@ -49,9 +49,9 @@ func TestStartSparesTheProjectsOwnSessionsAndPassesTheExitCodeOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := pgtest.FreePort(t)
-	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	d := opened(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
 	o, out := quiet(t, runbook.StartOptions{Command: `echo "port=$PORT app=$PGAPPNAME dotenv=$FROM_DOTENV url=$DATABASE_URL"; exit 7`})
-	r, err := runbook.Start(ctx, d, o)
+	r, err := d.Start(ctx, o)
 	if err != nil || r.ExitCode != 7 || r.OK || r.Port != port {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -72,15 +72,15 @@ func TestAStaleServerIsNamedAndReplacedOnlyWhenAsked(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	stale := started(t, root, port, nil, "node", "server.js")
-	d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), fmt.Sprintf("DBTASKS_PORTS=%d", port))
+	d := opened(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), fmt.Sprintf("DBTASKS_PORTS=%d", port))
 	o, _ := quiet(t, runbook.StartOptions{Command: "exit 0"})
-	_, err := runbook.Start(ctx, d, o)
+	_, err := d.Start(ctx, o)
 	f := failure(t, err, "stale_server", runbook.ExitNotDone)
 	if !strings.Contains(f.Message, fmt.Sprintf("pid %d", stale.Process.Pid)) || !strings.Contains(f.Message, fmt.Sprintf("port %d", port)) || !listens(port) {
 		t.Errorf("%s; listens %v", f.Message, listens(port))
 	}
 	o.Replace = true
-	r, err := runbook.Start(ctx, d, o)
+	r, err := d.Start(ctx, o)
 	if err != nil || !r.OK || r.Port != port || r.Stopped == nil || r.Stopped.Gone != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -92,8 +92,7 @@ func TestTheGuardWarnsOnceAndNoSessionIsLeftWhenTheRunIsCancelled(t *testing.T) 
 	db := s.NewDatabase()
 	devEnv(t, root, db)
 	said := &syncBuilder{}
-	d := deps(t, root, fmt.Sprintf("DBTASKS_PORTS=%d", port))
-	d.Progress = said
+	d := openedSaying(t, said, root, fmt.Sprintf("DBTASKS_PORTS=%d", port))
 	o, _ := quiet(t, runbook.StartOptions{Guard: 6, Command: "SESSIONS=5 DBTASKS_ROLE=dev-app '" + self(t) + "'"})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -102,7 +101,7 @@ func TestTheGuardWarnsOnceAndNoSessionIsLeftWhenTheRunIsCancelled(t *testing.T) 
 		err error
 	}
 	ended := make(chan end, 1)
-	go func() { r, err := runbook.Start(ctx, d, o); ended <- end{r, err} }()
+	go func() { r, err := d.Start(ctx, o); ended <- end{r, err} }()
 	pgtest.Eventually(t, 20*time.Second, "the dev server listens", func() bool { return listens(port) })
 	admin := s.Admin("postgres")
 	pgtest.Eventually(t, 10*time.Second, "the guard has a session", func() bool { return pgtest.Count(t, admin, "application_name = 'dbtasks'") == 1 })
@@ -143,12 +142,12 @@ func TestTheGuardWarnsOnceAndNoSessionIsLeftWhenTheRunIsCancelled(t *testing.T) 
 func TestNpmRunDevIsEndedAsAWholeWhenTheRunIsCancelled(t *testing.T) {
 	root, port := nodeProject(t), pgtest.FreePort(t)
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
-	d := deps(t, root, "DATABASE_URL="+s.NewDatabase().URL("connection_limit=5"), fmt.Sprintf("DBTASKS_PORTS=%d", port))
+	d := opened(t, root, "DATABASE_URL="+s.NewDatabase().URL("connection_limit=5"), fmt.Sprintf("DBTASKS_PORTS=%d", port))
 	o, _ := quiet(t, runbook.StartOptions{})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { _, err := runbook.Start(ctx, d, o); ended <- err }()
+	go func() { _, err := d.Start(ctx, o); ended <- err }()
 	pgtest.Eventually(t, 20*time.Second, "the dev server listens", func() bool { return listens(port) })
 	table, err := hostops.Snapshot(ctx)
 	if err != nil {
@@ -175,9 +174,9 @@ func TestAPortThatIsTakenIsSkippedAndOneThatWasAskedForIsNot(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	taken := listenAnd(t, func(c net.Conn) { _ = c.Close() })
 	last := min(taken+20, 65535)
-	d := deps(t, root, "DATABASE_URL="+s.NewDatabase().URL("connection_limit=5"), fmt.Sprintf("DBTASKS_PORTS=%d-%d", taken, last))
+	d := opened(t, root, "DATABASE_URL="+s.NewDatabase().URL("connection_limit=5"), fmt.Sprintf("DBTASKS_PORTS=%d-%d", taken, last))
 	o, out := quiet(t, runbook.StartOptions{Command: `echo "$PORT"`})
-	r, err := runbook.Start(ctx, d, o)
+	r, err := d.Start(ctx, o)
 	if err != nil || !r.OK || r.Port <= taken || r.Port > last {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -185,7 +184,7 @@ func TestAPortThatIsTakenIsSkippedAndOneThatWasAskedForIsNot(t *testing.T) {
 		t.Errorf("PORT was %q, want %d: %v", text, r.Port, err)
 	}
 	o.Port = taken
-	_, err = runbook.Start(ctx, d, o)
+	_, err = d.Start(ctx, o)
 	failure(t, err, "no_port", runbook.ExitNotDone)
 }
 
@@ -198,7 +197,7 @@ func TestWithoutADevScriptNothingIsTouched(t *testing.T) {
 	db := s.NewDatabase()
 	db.Open(2, "idle")
 	o, _ := quiet(t, runbook.StartOptions{Replace: true})
-	_, err := runbook.Start(ctx, deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5")), o)
+	_, err := opened(t, root, "DATABASE_URL="+db.URL("connection_limit=5")).Start(ctx, o)
 	if f := runbook.AsFailure(err); f == nil || f.Exit != runbook.ExitSettings || !strings.Contains(f.Next, "DBTASKS_DEV_COMMAND") {
 		t.Errorf("%+v", f)
 	}

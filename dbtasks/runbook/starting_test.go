@@ -29,16 +29,16 @@ func TestAServerThatIsStartingUpIsSaidToBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	asServer(t, s, filepath.Join(pm.Bin, "pg_ctl"), "restart", "-D", s.DataDir, "-m", "fast", "-W", "-s", "-l", filepath.Join(s.DataDir, "standby.log"))
-	d := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"))
+	d := opened(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"))
 	var f *runbook.Failure
 	pgtest.Eventually(t, 10*time.Second, "it starts up", func() bool {
-		_, err := runbook.Test(ctx, d, runbook.TestOptions{})
+		_, err := d.Test(ctx, runbook.TestOptions{})
 		f = runbook.AsFailure(err)
 		return f != nil && (f.Code == "starting_up" || f.Code == "in_recovery")
 	})
 	for what, call := range map[string]func() error{
-		"cleanup": func() error { _, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{}); return err },
-		"who":     func() error { _, err := runbook.Who(ctx, d); return err },
+		"cleanup": func() error { _, err := d.Cleanup(ctx, runbook.CleanupOptions{}); return err },
+		"who":     func() error { _, err := d.Who(ctx); return err },
 	} {
 		began := time.Now()
 		got := runbook.AsFailure(call())

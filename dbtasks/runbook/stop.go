@@ -58,18 +58,18 @@ type StopOutcome struct {
 }
 
 // Stop stops this project's dev servers: plan, then apply.
-func Stop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
+func (rb *Runbook) Stop(ctx context.Context, o StopOptions) (StopReport, error) {
 	began := time.Now()
-	r, err := planStop(ctx, deps, o)
+	r, err := planStop(ctx, rb, o)
 	if err != nil || o.Dry {
 		r.OK = err == nil
 		return r, err
 	}
-	if deps.Config.ReadOnly {
+	if rb.cfg.ReadOnly {
 		r.Dry = true
-		return r, refusedReadOnly(deps, "dev:stop")
+		return r, refusedReadOnly(rb, "dev:stop")
 	}
-	done := deps.waiting("waiting until they are gone")
+	done := rb.waiting("waiting until they are gone")
 	outcomes, err := hostops.Stop(ctx, r.plan, hostops.StopOptions{Grace: o.Grace})
 	done()
 	for _, out := range outcomes {
@@ -85,7 +85,7 @@ func Stop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
 		}
 	}
 	if err == nil {
-		r.lookAgain(ctx, deps, o)
+		r.lookAgain(ctx, rb, o)
 	}
 	r.TookMS = time.Since(began).Milliseconds()
 	r.OK = err == nil && len(r.Left) == 0 && len(r.CameBack) == 0
@@ -95,7 +95,7 @@ func Stop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
 		if ctx.Err() != nil {
 			why = "interrupted"
 		}
-		return r, &Failure{Exit: ExitNotDone, Code: "interrupted", Message: fmt.Sprintf("Stopping was cut short (%s): %d of %d processes are gone, the others were told to end.", why, r.Gone, len(outcomes)), Next: deps.Command("dev:stop"), Err: err}
+		return r, &Failure{Exit: ExitNotDone, Code: "interrupted", Message: fmt.Sprintf("Stopping was cut short (%s): %d of %d processes are gone, the others were told to end.", why, r.Gone, len(outcomes)), Next: rb.Command("dev:stop"), Err: err}
 	}
 	return r, nil
 }
@@ -116,8 +116,8 @@ func (r *StopReport) next() string {
 
 // failure is what is not gone, as a procedure that goes on only without it says
 // it; nil where all is.
-func (r *StopReport) failure(deps *Deps) error {
-	f := &Failure{Exit: ExitNotDone, Code: "not_stopped", Next: cmp.Or(r.Next, deps.Command("dev:stop"))}
+func (r *StopReport) failure(rb *Runbook) error {
+	f := &Failure{Exit: ExitNotDone, Code: "not_stopped", Next: cmp.Or(r.Next, rb.Command("dev:stop"))}
 	switch {
 	case r.OK:
 		return nil

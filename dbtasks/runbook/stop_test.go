@@ -38,8 +38,8 @@ func TestStopEndsTheServerWithTheNpmAndShellAboveIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
-	dry, err := runbook.Stop(ctx, d, runbook.StopOptions{Dry: true})
+	d := opened(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	dry, err := d.Stop(ctx, runbook.StopOptions{Dry: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,14 +49,14 @@ func TestStopEndsTheServerWithTheNpmAndShellAboveIt(t *testing.T) {
 	if got := pids(dry); len(got) != 3 || got[2] != npm.Process.Pid || !slices.Equal(dry.Plan[0].Ports, []int{port}) {
 		t.Errorf("plan %+v: want node, sh and npm, children first", dry.Plan)
 	}
-	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
+	r, err := d.Stop(ctx, runbook.StopOptions{})
 	if err != nil || !r.OK || r.Gone != 3 || !slices.Equal(pids(r), pids(dry)) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if listens(port) {
 		t.Error("the port is still taken")
 	}
-	if again, err := runbook.Stop(ctx, d, runbook.StopOptions{}); err != nil || len(again.Plan) != 0 || !again.OK {
+	if again, err := d.Stop(ctx, runbook.StopOptions{}); err != nil || len(again.Plan) != 0 || !again.OK {
 		t.Errorf("a second stop: %+v, %v", again, err)
 	}
 }
@@ -65,8 +65,8 @@ func TestAnOrphanThatNpmLeftBehindIsFoundAndStopped(t *testing.T) {
 	t.Parallel()
 	root, port := nodeProject(t), pgtest.FreePort(t)
 	npm := started(t, root, port, nil, "npm", "run", "dev")
-	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
-	dry, err := runbook.Stop(ctx, d, runbook.StopOptions{Dry: true})
+	d := opened(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	dry, err := d.Stop(ctx, runbook.StopOptions{Dry: true})
 	if err != nil || len(dry.Plan) == 0 {
 		t.Fatalf("%+v, %v", dry, err)
 	}
@@ -81,7 +81,7 @@ func TestAnOrphanThatNpmLeftBehindIsFoundAndStopped(t *testing.T) {
 	if !listens(port) {
 		t.Fatal("the server ended with npm: there is no orphan")
 	}
-	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
+	r, err := d.Stop(ctx, runbook.StopOptions{})
 	if err != nil || !r.OK || !slices.Contains(pids(r), node) || slices.Contains(pids(r), npm.Process.Pid) || listens(port) {
 		t.Errorf("%+v, %v, listens %v", r, err, listens(port))
 	}
@@ -109,8 +109,8 @@ func TestAFrozenServerEndsByItselfAndAStubbornOneIsKilledAfterTheGrace(t *testin
 					t.Fatal(err)
 				}
 			}
-			d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
-			r, err := runbook.Stop(ctx, d, runbook.StopOptions{Grace: c.grace})
+			d := opened(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+			r, err := d.Stop(ctx, runbook.StopOptions{Grace: c.grace})
 			took := time.Duration(r.TookMS) * time.Millisecond
 			if err != nil || !r.OK || r.Gone != 1 || alive(server.Process.Pid) || took < c.min || took > c.max {
 				t.Errorf("after %s: %+v, %v", took, r, err)
@@ -123,15 +123,15 @@ func TestAnotherProjectsServerIsLeftAloneUnlessAllIsAsked(t *testing.T) {
 	t.Parallel()
 	root, other, port := nodeProject(t), nodeProject(t), pgtest.FreePort(t)
 	server := started(t, other, port, nil, "node", "server.js")
-	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
-	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
+	d := opened(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	r, err := d.Stop(ctx, runbook.StopOptions{})
 	if err != nil || len(r.Plan) != 0 || len(r.Spared) != 1 || r.Spared[0].PID != server.Process.Pid {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if !listens(port) {
 		t.Fatal("the other project's server was stopped")
 	}
-	if r, err = runbook.Stop(ctx, d, runbook.StopOptions{All: true}); err != nil || r.Gone != 1 || listens(port) {
+	if r, err = d.Stop(ctx, runbook.StopOptions{All: true}); err != nil || r.Gone != 1 || listens(port) {
 		t.Errorf("-all: %+v, %v", r, err)
 	}
 }
@@ -141,8 +141,8 @@ func TestAClientOfThePortSurvivesAlsoInTheProjectsFolder(t *testing.T) {
 	root, port := nodeProject(t), pgtest.FreePort(t)
 	started(t, root, port, nil, "node", "server.js")
 	client := started(t, root, port, nil, "node", "-e", `require('net').connect(+process.env.PORT, '127.0.0.1', () => console.log('listening')).on('error', () => {}); setInterval(() => {}, 1000)`)
-	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
-	r, err := runbook.Stop(ctx, d, runbook.StopOptions{All: true})
+	d := opened(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	r, err := d.Stop(ctx, runbook.StopOptions{All: true})
 	if err != nil || !r.OK || r.Gone != 1 || listens(port) {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -172,8 +172,8 @@ func TestWhatElseRunsNodeInTheProjectSurvives(t *testing.T) {
 	}
 	port := pgtest.FreePort(t)
 	started(t, root, port, nil, "npm", "run", "dev")
-	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
-	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
+	d := opened(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	r, err := d.Stop(ctx, runbook.StopOptions{})
 	if err != nil || !r.OK || listens(port) {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -217,8 +217,8 @@ require('fs').writeFileSync('pids', editor.pid + ' ' + checker.pid); require('./
 		return n == 2 && listens(port)
 	})
 	t.Cleanup(func() { _ = syscall.Kill(editor, syscall.SIGKILL) })
-	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
-	r, err := runbook.Stop(ctx, d, runbook.StopOptions{})
+	d := opened(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	r, err := d.Stop(ctx, runbook.StopOptions{})
 	if err != nil || !r.OK || !slices.Equal(pids(r), []int{checks, server.Process.Pid}) || len(r.Spared) != 1 || r.Spared[0].PID != editor {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -233,8 +233,8 @@ func TestATestWatcherOnADevPortSurvives(t *testing.T) {
 	vitest := waiting(t, filepath.Join(root, "node_modules/vitest/vitest.mjs"), "import '../../server.js'")
 	watcher := started(t, root, port, nil, "node", vitest)
 	pgtest.Eventually(t, 10*time.Second, "the test watcher listens", func() bool { return listens(port) })
-	d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
-	r, err := runbook.Stop(ctx, d, runbook.StopOptions{All: true})
+	d := opened(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+	r, err := d.Stop(ctx, runbook.StopOptions{All: true})
 	if err != nil || len(r.Plan) != 0 || len(r.Spared) != 1 || r.Spared[0].PID != watcher.Process.Pid || !alive(watcher.Process.Pid) {
 		t.Errorf("on a dev port: %+v, %v", r, err)
 	}
@@ -246,8 +246,8 @@ func TestPostgreSQLAndForwardersOnADevPortAreSparedWhoeverAsks(t *testing.T) {
 	for name, reason := range map[string]string{"postgres": "PostgreSQL", "docker-proxy": "container", "ssh": "forwarder"} {
 		port := pgtest.FreePort(t)
 		p := started(t, root, port, []string{"DBTASKS_ROLE=dev-app"}, copyOfSelf(t, root, name))
-		d := deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
-		r, err := runbook.Stop(ctx, d, runbook.StopOptions{All: true})
+		d := opened(t, root, "DBTASKS_PORTS="+strconv.Itoa(port))
+		r, err := d.Stop(ctx, runbook.StopOptions{All: true})
 		if err != nil || len(r.Plan) != 0 || len(r.Spared) != 1 || r.Spared[0].PID != p.Process.Pid || !strings.Contains(r.Spared[0].Reason, reason) || !alive(p.Process.Pid) {
 			t.Errorf("%s: %+v, %v", name, r, err)
 		}
@@ -281,8 +281,8 @@ func TestWeAreNeverStoppedByOurOwnStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := deps(t, dir, "DBTASKS_PORTS="+strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
-	r, err := runbook.Stop(ctx, d, runbook.StopOptions{All: true, Dry: true})
+	d := opened(t, dir, "DBTASKS_PORTS="+strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	r, err := d.Stop(ctx, runbook.StopOptions{All: true, Dry: true})
 	if err != nil || len(r.Plan) != 0 || len(r.Spared) != 1 || r.Spared[0].PID != os.Getpid() {
 		t.Errorf("%+v, %v: this test process listens there, and it is us", r, err)
 	}
@@ -303,7 +303,7 @@ func TestWhatIsStartedAgainIsNotSaidToBeGone(t *testing.T) {
 		_ = loop.Wait()
 	})
 	pgtest.Eventually(t, 10*time.Second, "the server listens", func() bool { return listens(port) })
-	r, err := runbook.Stop(ctx, deps(t, root, "DBTASKS_PORTS="+strconv.Itoa(port)), runbook.StopOptions{})
+	r, err := opened(t, root, "DBTASKS_PORTS="+strconv.Itoa(port)).Stop(ctx, runbook.StopOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

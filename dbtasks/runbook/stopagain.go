@@ -14,7 +14,7 @@ import (
 var stillGone = []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 300 * time.Millisecond}
 
 // lookAgain looks whether what was stopped stays gone, and who brings it back.
-func (r *StopReport) lookAgain(ctx context.Context, deps *Deps, o StopOptions) {
+func (r *StopReport) lookAgain(ctx context.Context, rb *Runbook, o StopOptions) {
 	if r.Gone == 0 {
 		return
 	}
@@ -26,7 +26,7 @@ func (r *StopReport) lookAgain(ctx context.Context, deps *Deps, o StopOptions) {
 		if pause(ctx, wait) != nil {
 			return
 		}
-		now, err := planStop(ctx, deps, StopOptions{All: o.All})
+		now, err := planStop(ctx, rb, StopOptions{All: o.All})
 		if err != nil {
 			return
 		}
@@ -46,7 +46,7 @@ func (r *StopReport) lookAgain(ctx context.Context, deps *Deps, o StopOptions) {
 			back.Reason = "started again by a process that is gone by now, or by the system's supervisor"
 			if by.PID != 0 {
 				back.Reason = fmt.Sprintf("started again by %s", by)
-				r.Next = fmt.Sprintf("stop that first: kill %d; then: %s", by.PID, deps.Command("dev:stop"))
+				r.Next = fmt.Sprintf("stop that first: kill %d; then: %s", by.PID, rb.Command("dev:stop"))
 			}
 			r.CameBack = append(r.CameBack, back)
 		}

@@ -35,15 +35,15 @@ type planner struct {
 }
 
 // planStop finds what is to be stopped at this moment, and touches nothing.
-func planStop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error) {
-	root := projectRoot(deps)
+func planStop(ctx context.Context, rb *Runbook, o StopOptions) (StopReport, error) {
+	root := projectRoot(rb)
 	r := StopReport{Dry: o.Dry, Root: root, Plan: []StopItem{}, Left: []StopOutcome{}, Spared: []StopItem{}, NotJudged: []StopItem{}, Holders: []StopItem{}, Databases: []StopItem{}, CameBack: []StopItem{}, broughtBack: map[int]string{}}
 	m, err := machine.Look(ctx)
 	if err != nil {
 		return r, err
 	}
-	p := &planner{Machine: m, root: root, scripts: devserver.ReadScripts(root, deps.Config.DevCommand), dev: deps.Config.Ports.Contains,
-		holds: holdersOf(deps, m), why: map[int]string{}, first: map[int]string{}, started: map[int]script{}, noted: map[int]bool{}}
+	p := &planner{Machine: m, root: root, scripts: devserver.ReadScripts(root, rb.cfg.DevCommand), dev: rb.cfg.Ports.Contains,
+		holds: holdersOf(rb, m), why: map[int]string{}, first: map[int]string{}, started: map[int]script{}, noted: map[int]bool{}}
 	all := m.Table.All()
 	for _, proc := range all {
 		p.consider(proc, o.All)
@@ -86,10 +86,10 @@ func planStop(ctx context.Context, deps *Deps, o StopOptions) (StopReport, error
 // holdersOf are the processes of this machine that hold a connection to the
 // server of DATABASE_URL or DIRECT_URL, told by address and port alone: this
 // is asked also where nobody can log in. Without a valid URL there are none.
-func holdersOf(deps *Deps, m *machine.Machine) map[int]bool {
+func holdersOf(rb *Runbook, m *machine.Machine) map[int]bool {
 	holds := map[int]bool{}
-	database, _ := deps.Config.Database()
-	direct, _ := deps.Config.Direct()
+	database, _ := rb.cfg.Database()
+	direct, _ := rb.cfg.Direct()
 	for _, url := range nonNil(database, direct) {
 		for _, h := range url.Hosts {
 			for _, c := range m.Sockets.Connections(int(h.Port)) {

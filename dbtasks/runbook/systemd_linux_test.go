@@ -11,7 +11,6 @@ import (
 	"github.com/charmbracelet/x/term"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/systemdtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
@@ -34,23 +33,23 @@ func onThisMachine(args []string) int {
 	var said strings.Builder
 	root := filepath.Join(os.Getenv("HOME"), "shop") // a folder that nobody else may write to
 	_ = os.MkdirAll(root, 0o700)
-	cfg, err := settings.Load(root, os.Environ())
-	d := &runbook.Deps{Config: cfg, Progress: &said}
+	o := runbook.OpenOptions{Progress: &said}
 	if term.IsTerminal(os.Stderr.Fd()) {
-		d.Progress, d.Terminal = os.Stderr, true
+		o.Progress, o.Terminal = os.Stderr, true
 	}
+	d, err := runbook.OpenWith(root, o)
 	switch {
 	case err != nil:
 	case args[0] == "raise":
 		n := 0
 		_, _ = fmt.Sscan(args[1], &n)
 		var r runbook.LimitsReport
-		if r, err = runbook.Limits(ctx, d, runbook.LimitsOptions{Raise: &n}); r.Raise != nil {
+		if r, err = d.Limits(ctx, runbook.LimitsOptions{Raise: &n}); r.Raise != nil {
 			out.Max, out.Login = r.Slots.Max, r.Raise.Login
 		}
 	default:
 		var r runbook.RecoverReport
-		r, err = runbook.Recover(ctx, d, runbook.RecoverOptions{Restart: runbook.RestartPolicy(args[1])}, func(runbook.RecoverReport) {}, func(runbook.Step) {})
+		r, err = d.Recover(ctx, runbook.RecoverOptions{Restart: runbook.RestartPolicy(args[1])}, func(runbook.RecoverReport) {}, func(runbook.Step) {})
 		out.Steps = r.Steps
 	}
 	if f := runbook.AsFailure(err); f != nil {

@@ -119,11 +119,11 @@ func (t Target) String() string {
 // permit is the gate before every harm. On a server that is not proven local
 // it wants the database by name, and then only the role's own sessions are
 // ended: onlyRole says whose.
-func (t *Target) permit(deps *Deps, target, remote string) (onlyRole string, err error) {
+func (t *Target) permit(rb *Runbook, target, remote string) (onlyRole string, err error) {
 	if remote != "" && remote != t.Database {
 		return "", &Failure{Exit: ExitSettings, Code: "wrong_remote",
 			Message: fmt.Sprintf("-remote=%s does not name the database of the URL, which is %q; nothing was touched.", remote, t.Database),
-			Next:    deps.Command(fmt.Sprintf("%s -remote=%s", target, plain.Word(t.Database)))}
+			Next:    rb.Command(fmt.Sprintf("%s -remote=%s", target, plain.Word(t.Database)))}
 	}
 	if t.Local {
 		return "", nil
@@ -132,7 +132,7 @@ func (t *Target) permit(deps *Deps, target, remote string) (onlyRole string, err
 		return "", &Failure{Exit: ExitRefused, Code: "refused_remote",
 			Message: fmt.Sprintf("Refused: %s is not proven to be a server of this machine: %s. Nothing was touched.", t.At(), t.Proof),
 			Details: []string{fmt.Sprintf("%s, role %q", t.Named(), t.Role)},
-			Next:    fmt.Sprintf("if it is yours to clean up: %s (ends only sessions of role %q)", deps.Command(fmt.Sprintf("%s -remote=%s", target, plain.Word(t.Database))), t.Role)}
+			Next:    fmt.Sprintf("if it is yours to clean up: %s (ends only sessions of role %q)", rb.Command(fmt.Sprintf("%s -remote=%s", target, plain.Word(t.Database))), t.Role)}
 	}
 	return t.Role, nil
 }

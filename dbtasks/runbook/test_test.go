@@ -18,8 +18,8 @@ func TestAFreshLoginSaysWhoWhereVersionAndSlots(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	db.Open(3, "shop")
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5", "schema=public", "frobnicate=1"))
-	r, err := runbook.Test(ctx, d, runbook.TestOptions{})
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5", "schema=public", "frobnicate=1"))
+	r, err := d.Test(ctx, runbook.TestOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,9 +73,9 @@ func TestEveryCauseOfAFailedLoginIsToldApart(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			d := deps(t, t.TempDir(), "DATABASE_URL="+c.url)
+			d := opened(t, t.TempDir(), "DATABASE_URL="+c.url)
 			began := time.Now()
-			_, err := runbook.Test(ctx, d, runbook.TestOptions{})
+			_, err := d.Test(ctx, runbook.TestOptions{})
 			f := failure(t, err, c.code, runbook.ExitNotDone)
 			if !strings.Contains(f.Next, c.next) {
 				t.Errorf("next %q, want something with %q", f.Next, c.next)
@@ -96,14 +96,14 @@ func TestAFullServerIsNamedAsFullAndItsHoldersToo(t *testing.T) {
 	db := s.NewDatabase()
 	root := t.TempDir()
 	pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=leak"), Sessions: 17, Dir: root})
-	d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5"))
-	_, err := runbook.Test(ctx, d, runbook.TestOptions{})
+	d := opened(t, root, "DATABASE_URL="+db.URL("connection_limit=5"))
+	_, err := d.Test(ctx, runbook.TestOptions{})
 	f := failure(t, err, "slots_reserved", runbook.ExitNotDone)
 	if !strings.Contains(f.Next, "db:cleanup") || !strings.Contains(strings.Join(f.Details, "\n"), "17 connections held by") {
 		t.Errorf("next %q, details %q", f.Next, f.Details)
 	}
 	fillReserved(t, s)
-	_, err = runbook.Test(ctx, d, runbook.TestOptions{})
+	_, err = d.Test(ctx, runbook.TestOptions{})
 	failure(t, err, "slots_full", runbook.ExitNotDone)
 }
 
@@ -112,16 +112,16 @@ func TestWaitGoesOnUntilTheServerAnswers(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	conns, _ := db.Fill("leak")
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
 	timer := time.AfterFunc(600*time.Millisecond, func() { _ = conns[0].Close(ctx) })
 	defer timer.Stop()
-	r, err := runbook.Test(ctx, d, runbook.TestOptions{Wait: 10 * time.Second})
+	r, err := d.Test(ctx, runbook.TestOptions{Wait: 10 * time.Second})
 	if err != nil || !r.OK || r.WaitedMS < 300 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	began := time.Now()
-	d = deps(t, t.TempDir(), "DATABASE_URL="+s.URL(db.Role, "wrong", db.Name, "connection_limit=5"))
-	_, err = runbook.Test(ctx, d, runbook.TestOptions{Wait: 10 * time.Second})
+	d = opened(t, t.TempDir(), "DATABASE_URL="+s.URL(db.Role, "wrong", db.Name, "connection_limit=5"))
+	_, err = d.Test(ctx, runbook.TestOptions{Wait: 10 * time.Second})
 	failure(t, err, "auth_failed", runbook.ExitNotDone)
 	if time.Since(began) > 3*time.Second {
 		t.Error("it waited for a wrong password to become right")

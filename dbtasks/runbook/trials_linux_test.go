@@ -259,8 +259,8 @@ func runTrial(t *testing.T, bin string, seed uint64) (processes, toStop int) {
 		}
 		<-time.After(5 * time.Millisecond)
 	}
-	d := deps(t, s.root, "DBTASKS_PORTS=1")
-	dry, err := runbook.Stop(ctx, d, runbook.StopOptions{Dry: true})
+	d := opened(t, s.root, "DBTASKS_PORTS=1")
+	dry, err := d.Stop(ctx, runbook.StopOptions{Dry: true})
 	if err != nil {
 		t.Error(err)
 		return 0, 0
@@ -288,7 +288,7 @@ func runTrial(t *testing.T, bin string, seed uint64) (processes, toStop int) {
 	if t.Failed() {
 		return processes, toStop // nothing is signalled that should not be
 	}
-	r, err := runbook.Stop(ctx, d, runbook.StopOptions{Grace: 10 * time.Second})
+	r, err := d.Stop(ctx, runbook.StopOptions{Grace: 10 * time.Second})
 	if err != nil || !r.OK {
 		t.Errorf("seed %d: %+v, %v", seed, r.Left, err)
 	}

@@ -81,9 +81,9 @@ func TestNoNameOfAForwarderMakesTheServerBehindItLocal(t *testing.T) {
 		port, pid := forwarder(t, name, fmt.Sprintf("127.0.0.1:%d", s.Port))
 		db.Open(1, "leak")
 		url := strings.Replace(db.URL("connection_limit=5"), fmt.Sprintf(":%d/", s.Port), fmt.Sprintf(":%d/", port), 1)
-		d := deps(t, t.TempDir(), "DATABASE_URL="+url)
-		_, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
-		d.Pool.Close()
+		d := opened(t, t.TempDir(), "DATABASE_URL="+url)
+		_, err := d.Cleanup(ctx, runbook.CleanupOptions{})
+		d.Close()
 		f := failure(t, err, "refused_remote", runbook.ExitRefused)
 		if name != "postgres" && !strings.Contains(f.Message, fmt.Sprintf("%.15s (pid %d)", name, pid)) || !strings.Contains(f.Next, "-remote="+db.Name) {
 			t.Errorf("%s: %s / %s", name, f.Message, f.Next)

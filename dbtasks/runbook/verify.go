@@ -67,16 +67,16 @@ const (
 // each, and counts the sessions from one session of its own. That a module was
 // evaluated is not believed but reported by the module itself. Its files are
 // as they were afterwards, whatever ends the run.
-func Verify(ctx context.Context, deps *Deps, o VerifyOptions) (VerifyReport, error) {
+func (rb *Runbook) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, error) {
 	began := time.Now()
 	r := VerifyReport{Modules: []string{}, Reloads: []VerifyReload{}}
 	if o.Reloads < 2 || o.Max < 1 {
-		return r, &Failure{Exit: ExitSettings, Code: "usage", Message: "-reloads wants at least 2 and -max at least 1; nothing was touched.", Next: deps.Command("dev:verify -reloads=10 -max=10")}
+		return r, &Failure{Exit: ExitSettings, Code: "usage", Message: "-reloads wants at least 2 and -max at least 1; nothing was touched.", Next: rb.Command("dev:verify -reloads=10 -max=10")}
 	}
-	if deps.Config.ReadOnly {
-		return r, refusedReadOnly(deps, "dev:verify", "would run the dev server, and put a line for a moment into each module that makes a database client")
+	if rb.cfg.ReadOnly {
+		return r, refusedReadOnly(rb, "dev:verify", "would run the dev server, and put a line for a moment into each module that makes a database client")
 	}
-	v := &verification{deps: deps, o: o, report: &r}
+	v := &verification{rb: rb, o: o, report: &r}
 	closed := sync.OnceValue(v.close)
 	defer closed()
 	err := v.prepare(ctx)
@@ -93,7 +93,7 @@ func Verify(ctx context.Context, deps *Deps, o VerifyOptions) (VerifyReport, err
 		if len(seen) > 0 {
 			message = "The proof was cut short."
 		}
-		err = &Failure{Exit: ExitNotDone, Code: "interrupted", Message: message, Details: seen, Next: deps.Command("dev:verify"), Err: err}
+		err = &Failure{Exit: ExitNotDone, Code: "interrupted", Message: message, Details: seen, Next: rb.Command("dev:verify"), Err: err}
 	case err != nil:
 		if f := AsFailure(err); len(seen) > 0 {
 			f.Details = append(f.Details, seen...)
@@ -101,7 +101,7 @@ func Verify(ctx context.Context, deps *Deps, o VerifyOptions) (VerifyReport, err
 		}
 	default:
 		for _, s := range seen {
-			deps.progress("%s", s)
+			rb.progress("%s", s)
 		}
 	}
 	r.TookMS = time.Since(began).Milliseconds()
@@ -110,7 +110,7 @@ func Verify(ctx context.Context, deps *Deps, o VerifyOptions) (VerifyReport, err
 
 // verification is the state of one proof.
 type verification struct {
-	deps   *Deps
+	rb     *Runbook
 	o      VerifyOptions
 	report *VerifyReport
 
@@ -126,16 +126,16 @@ type verification struct {
 // what listens for the modules' reports.
 func (v *verification) prepare(ctx context.Context) error {
 	var err error
-	if v.clients, err = findClients(ctx, v.deps); err != nil {
+	if v.clients, err = findClients(ctx, v.rb); err != nil {
 		return err
 	}
 	files := v.clients.modules
 	v.report.Modules = append(v.report.Modules, files...)
-	if v.held, err = open(ctx, v.deps, openOptions{caller: "dev:verify", one: true}); err != nil {
+	if v.held, err = open(ctx, v.rb, openOptions{caller: "dev:verify", one: true}); err != nil {
 		return err
 	}
 	v.report.Usable = v.held.server.Slots.Usable()
-	sessions, err := pgops.Sessions(ctx, v.held.conn, v.deps.Pool.URL().Database)
+	sessions, err := pgops.Sessions(ctx, v.held.conn, v.rb.pool.URL().Database)
 	if err != nil {
 		return err
 	}
@@ -146,13 +146,13 @@ func (v *verification) prepare(ctx context.Context) error {
 	if v.beacon, err = newBeacon(); err != nil {
 		return err
 	}
-	if v.modules, err = openModules(v.deps.Config.Root, projectRoot(v.deps), files); err != nil {
+	if v.modules, err = openModules(v.rb.cfg.Root, projectRoot(v.rb), files); err != nil {
 		return err
 	}
 	if v.server, err = v.serve(ctx); err != nil {
 		return err
 	}
-	err = v.server.awaitPage(ctx, v.deps)
+	err = v.server.awaitPage(ctx, v.rb)
 	v.report.URL, v.report.Started, v.report.Command = v.server.url, v.server.started, v.server.command
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func (v *verification) prepare(ctx context.Context) error {
 	n, err := v.settled(ctx)
 	if err == nil && n == 0 {
 		err = &Failure{Exit: ExitNotDone, Code: "no_session", Message: fmt.Sprintf("%s was answered without a session of the database: that page proves nothing.", v.server.url),
-			Next: "give one that queries the database: " + v.deps.Command("dev:verify -url=/path/of/it")}
+			Next: "give one that queries the database: " + v.rb.Command("dev:verify -url=/path/of/it")}
 	}
 	return err
 }
@@ -177,7 +177,7 @@ func (v *verification) reloads(ctx context.Context) error {
 			return err
 		}
 		if r.Static {
-			v.deps.progress("%s was changed, and nothing was evaluated again", r.Modules[0])
+			v.rb.progress("%s was changed, and nothing was evaluated again", r.Modules[0])
 			return v.requestsAlone(ctx)
 		}
 		n, failed, err := v.ask(ctx, i == 0)
@@ -192,18 +192,18 @@ func (v *verification) reloads(ctx context.Context) error {
 		} else {
 			step = max(0, n-r.Reloads[i-1].Sessions)
 		}
-		v.deps.progress("reload %d of %d: %d sessions", i+1, v.o.Reloads, n)
+		v.rb.progress("reload %d of %d: %d sessions", i+1, v.o.Reloads, n)
 		if r.Request > 0 {
-			v.deps.progress("stopping here: each request leaves sessions behind")
+			v.rb.progress("stopping here: each request leaves sessions behind")
 			break
 		}
-		sample, err := pgops.TakeSample(ctx, v.held.conn, v.deps.Pool.URL().Database)
+		sample, err := pgops.TakeSample(ctx, v.held.conn, v.rb.pool.URL().Database)
 		if err != nil {
 			return err
 		}
 		above, free := n-r.Base, sample.Slots.Free()
 		if i > 0 && i+1 < v.o.Reloads && (above >= v.o.Max || free < step+keptFree) {
-			v.deps.progress("stopping here: %d sessions more than after the first reload, %d slots are free", above, free)
+			v.rb.progress("stopping here: %d sessions more than after the first reload, %d slots are free", above, free)
 			break
 		}
 	}
@@ -223,7 +223,7 @@ func (v *verification) requestsAlone(ctx context.Context) error {
 		return nil
 	}
 	return &Failure{Exit: ExitNotDone, Code: "no_client", Message: fmt.Sprintf("Nothing is proven: requests leave nothing behind, and whether reloads do can't be told: %s makes the client, and only a module of JavaScript or TypeScript can report that it was evaluated.", v.clients.markup[0]),
-		Next: "put the client into a module of its own, which " + v.clients.markup[0] + " imports; " + v.deps.Command("dev:check") + " says how"}
+		Next: "put the client into a module of its own, which " + v.clients.markup[0] + " imports; " + v.rb.Command("dev:check") + " says how"}
 }
 
 // ask asks for the page many times at once, and after the first reload again
@@ -238,7 +238,7 @@ func (v *verification) ask(ctx context.Context, fill bool) (sessions, failed int
 		if sessions, err = v.settled(ctx); err != nil || !fill || sessions <= before {
 			return sessions, failed, err
 		}
-		sample, err := pgops.TakeSample(ctx, v.held.conn, v.deps.Pool.URL().Database)
+		sample, err := pgops.TakeSample(ctx, v.held.conn, v.rb.pool.URL().Database)
 		switch {
 		case err != nil:
 			return sessions, failed, err
@@ -254,12 +254,12 @@ func (v *verification) ask(ctx context.Context, fill bool) (sessions, failed int
 
 // reload has every module evaluated again and waits until each has reported.
 func (v *verification) reload(ctx context.Context, n int) error {
-	done := v.deps.waiting("waiting until the dev server evaluates %s again", v.report.Modules[0])
+	done := v.rb.waiting("waiting until the dev server evaluates %s again", v.report.Modules[0])
 	defer done()
 	for i, m := range v.modules {
 		if err := m.touch(v.beacon.url(n, i)); err != nil {
 			return &Failure{Exit: ExitNotDone, Code: "not_touched", Message: fmt.Sprintf("Nothing is proven: %s can't be changed for a moment: %s.", v.report.Modules[i], osWords(err)),
-				Next: v.deps.Command("dev:verify"), Err: err}
+				Next: v.rb.Command("dev:verify"), Err: err}
 		}
 	}
 	// One of them at least: a seed's or a worker's module is not the dev server's.
@@ -267,7 +267,7 @@ func (v *verification) reload(ctx context.Context, n int) error {
 	if static {
 		within = staticFor
 	}
-	if err := v.server.askUntil(ctx, v.deps, within, func() bool { return v.beacon.heard(n) }); err != nil {
+	if err := v.server.askUntil(ctx, v.rb, within, func() bool { return v.beacon.heard(n) }); err != nil {
 		return err
 	}
 	if !v.beacon.heard(n) && static {
@@ -276,9 +276,9 @@ func (v *verification) reload(ctx context.Context, n int) error {
 	}
 	if !v.beacon.heard(n) {
 		return &Failure{Exit: ExitNotDone, Code: "not_evaluated", Message: fmt.Sprintf("Nothing is proven: %s was changed and %s asked for, and the dev server did not evaluate it again.", v.report.Modules[0], v.server.url),
-			Details: v.server.tail(), Next: "give a page that uses it: " + v.deps.Command("dev:verify -url=/path/of/it")}
+			Details: v.server.tail(), Next: "give a page that uses it: " + v.rb.Command("dev:verify -url=/path/of/it")}
 	}
-	return v.server.awaitAnswer(ctx, v.deps)
+	return v.server.awaitAnswer(ctx, v.rb)
 }
 
 // close gives everything back: the files, of which it says what was seen, the

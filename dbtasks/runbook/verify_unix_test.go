@@ -99,12 +99,12 @@ func TestHotReloadOfARealViteAppIsProvenToLeakToHealOrToHold(t *testing.T) {
 			if err := os.Chtimes(client, old, old); err != nil {
 				t.Fatal(err)
 			}
-			d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
+			d := opened(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
 			if err := os.WriteFile(filepath.Join(root, ".env"), []byte("DATABASE_URL="+db.URL("")+"\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			peak := counted(t, s, db.Name)
-			r, err := runbook.Verify(ctx, d, runbook.VerifyOptions{Reloads: 5, Max: 12})
+			r, err := d.Verify(ctx, runbook.VerifyOptions{Reloads: 5, Max: 12})
 			if err != nil {
 				t.Fatalf("%v\n%+v", err, runbook.AsFailure(err))
 			}
@@ -129,12 +129,12 @@ func TestWhatProvesNothingIsNotGreen(t *testing.T) {
 	root := installed(t)
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
-	d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
+	d := opened(t, root, "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_PORTS="+ports(t))
 	if err := os.WriteFile(filepath.Join(root, ".env"), []byte("DATABASE_URL="+db.URL("")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	verify := func(o runbook.VerifyOptions) error {
-		_, err := runbook.Verify(ctx, d, o)
+		_, err := d.Verify(ctx, o)
 		return err
 	}
 	failure(t, verify(runbook.VerifyOptions{Reloads: 1, Max: 1}), "usage", runbook.ExitSettings)

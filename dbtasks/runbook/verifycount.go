@@ -27,7 +27,7 @@ func (v *verification) settled(ctx context.Context) (int, error) {
 // count is the sessions of the dev server's processes; where their holders
 // can't be told, those that are new in the database.
 func (v *verification) count(ctx context.Context) (int, error) {
-	sessions, err := pgops.Sessions(ctx, v.held.conn, v.deps.Pool.URL().Database)
+	sessions, err := pgops.Sessions(ctx, v.held.conn, v.rb.pool.URL().Database)
 	if err != nil {
 		return 0, err
 	}
@@ -37,7 +37,7 @@ func (v *verification) count(ctx context.Context) (int, error) {
 	}
 	if v.held.pooled { // the server's sessions are the pooler's: the dev server's are those at the pooler
 		n := 0
-		for _, c := range m.Sockets.Connections(placeOf(v.deps.Pool.URL()).Port) {
+		for _, c := range m.Sockets.Connections(placeOf(v.rb.pool.URL()).Port) {
 			if c.PID != 0 && v.server.owns(m.Table, c.PID) {
 				n++
 			}
@@ -84,13 +84,13 @@ func (v *verification) judge(ctx context.Context) error {
 	case each < leastGrowing:
 		return nil
 	}
-	r.Verdict, r.OK, r.Next = VerdictLeaks, false, v.deps.Command("dev:check")+" names the places and the lines to write"
-	sample, err := pgops.TakeSample(ctx, v.held.conn, v.deps.Pool.URL().Database)
+	r.Verdict, r.OK, r.Next = VerdictLeaks, false, v.rb.Command("dev:check")+" names the places and the lines to write"
+	sample, err := pgops.TakeSample(ctx, v.held.conn, v.rb.pool.URL().Database)
 	if err != nil {
 		return err
 	}
 	r.FullAfter = int(float64(sample.Slots.Free())/each + 0.5)
-	done := v.deps.waiting("waiting whether the pools left behind close their sessions")
+	done := v.rb.waiting("waiting whether the pools left behind close their sessions")
 	defer done()
 	for began := time.Now(); time.Since(began) < healWithin; {
 		n, err := v.count(ctx)

@@ -34,13 +34,13 @@ type clients struct {
 	static  bool     // the dev script says that nothing is evaluated again: "node server.js"
 }
 
-func findClients(ctx context.Context, deps *Deps) (c clients, err error) {
-	found, err := checklist.Check(ctx, checklist.Options{Config: deps.Config, Cores: runtime.NumCPU(), NoServer: "not asked"})
+func findClients(ctx context.Context, rb *Runbook) (c clients, err error) {
+	found, err := checklist.Check(ctx, checklist.Options{Config: rb.cfg, Cores: runtime.NumCPU(), NoServer: "not asked"})
 	if err != nil {
 		return c, err
 	}
 	app := slices.ContainsFunc(found.Clients, func(made checklist.Client) bool { return made.Role == "app" })
-	c.static = deps.Config.DevCommand == "" // else it is not the dev script's word that counts
+	c.static = rb.cfg.DevCommand == "" // else it is not the dev script's word that counts
 	for _, made := range found.Clients {
 		if app && made.Role != "app" {
 			continue
@@ -56,7 +56,7 @@ func findClients(ctx context.Context, deps *Deps) (c clients, err error) {
 		}
 	}
 	if len(c.modules)+len(c.markup) == 0 {
-		return c, &Failure{Exit: ExitNotDone, Code: "no_client", Message: "Nothing is proven: no module of this project was found that makes a client of PostgreSQL.", Next: deps.Command("dev:check") + " says what was read"}
+		return c, &Failure{Exit: ExitNotDone, Code: "no_client", Message: "Nothing is proven: no module of this project was found that makes a client of PostgreSQL.", Next: rb.Command("dev:check") + " says what was read"}
 	}
 	return c, nil
 }
@@ -85,8 +85,6 @@ type module struct {
 }
 
 const verifyKeeper = "verify-keeper"
-
-func init() { reexec.Register(verifyKeeper, keepModule) }
 
 // kept is what the keeper is told.
 type kept struct {

@@ -33,8 +33,8 @@ const (
 // where its own processes listen, and nobody else is: at the port that it was
 // given, else at its framework's own (Astro and React Router ignore PORT), else
 // at another.
-func (s *provedServer) awaitPage(ctx context.Context, deps *Deps) error {
-	defer deps.waiting("waiting for %s", s.url)()
+func (s *provedServer) awaitPage(ctx context.Context, rb *Runbook) error {
+	defer rb.waiting("waiting for %s", s.url)()
 	status := 0
 	var failing, listening time.Time // since when
 	began, heard, size := time.Now(), time.Now(), int64(0)
@@ -44,7 +44,7 @@ func (s *provedServer) awaitPage(ctx context.Context, deps *Deps) error {
 		}
 		places := []netip.AddrPort{{}}
 		if s.started {
-			if err := s.dead(deps, "before it answered"); err != nil {
+			if err := s.dead(rb, "before it answered"); err != nil {
 				return err
 			}
 			var err error
@@ -65,36 +65,36 @@ func (s *provedServer) awaitPage(ctx context.Context, deps *Deps) error {
 			s.listensAt(at)
 			if status = s.get(ctx); status >= 200 && status < 400 {
 				if s.started && s.rank(at) != rankGiven {
-					deps.progress("it listens on port %d", at.Port())
+					rb.progress("it listens on port %d", at.Port())
 				}
 				return nil
 			}
 			if status >= 400 && status < 500 && (!s.started || s.rank(at) != rankOther) {
-				return s.noPage(ctx, deps, status)
+				return s.noPage(ctx, rb, status)
 			}
 		}
 		switch {
 		case !s.started && status == 0:
-			return s.noPage(ctx, deps, status)
+			return s.noPage(ctx, rb, status)
 		case status < 500:
 			failing = time.Time{}
 		case failing.IsZero():
 			failing = time.Now()
 		case time.Since(failing) > failingPage:
-			return s.noPage(ctx, deps, status)
+			return s.noPage(ctx, rb, status)
 		}
 		if err := pause(ctx, 150*time.Millisecond); err != nil {
 			return err
 		}
 	}
-	return s.noPage(ctx, deps, status)
+	return s.noPage(ctx, rb, status)
 }
 
 // awaitAnswer waits until a server that was started listens again: one that
 // restarts at a change is gone for a moment. What it answers then is counted.
-func (s *provedServer) awaitAnswer(ctx context.Context, deps *Deps) error {
+func (s *provedServer) awaitAnswer(ctx context.Context, rb *Runbook) error {
 	for deadline := time.Now().Add(evaluatedIn); s.started && s.get(ctx) == 0 && time.Now().Before(deadline); {
-		if err := s.dead(deps, "during the proof"); err != nil {
+		if err := s.dead(rb, "during the proof"); err != nil {
 			return err
 		}
 		places, err := s.places(ctx)
@@ -114,23 +114,23 @@ func (s *provedServer) awaitAnswer(ctx context.Context, deps *Deps) error {
 }
 
 // noPage is why the page proves nothing.
-func (s *provedServer) noPage(ctx context.Context, deps *Deps, status int) error {
+func (s *provedServer) noPage(ctx context.Context, rb *Runbook, status int) error {
 	what := fmt.Sprintf("answers %d", status)
 	if status == 0 {
 		what = "does not answer"
 	}
 	f := &Failure{Exit: ExitNotDone, Code: "no_page", Message: fmt.Sprintf("%s %s: nothing is proven.", s.url, what), Details: s.tail(),
-		Next: "give a page that works and queries the database: " + deps.Command("dev:verify -url=/path/of/it")}
+		Next: "give a page that works and queries the database: " + rb.Command("dev:verify -url=/path/of/it")}
 	if status == 0 && s.started {
-		f.Next = "see what it says: " + deps.Command("dev:start")
+		f.Next = "see what it says: " + rb.Command("dev:start")
 		if m, err := machine.Look(ctx); err == nil {
 			for _, l := range m.ListenersOn(s.port) {
 				f.Details = append([]string{fmt.Sprintf("port %d is not this dev server's: %s listens there", s.port, holder(m, l))}, f.Details...)
-				f.Next = deps.Command("dev:stop -dry") + " shows who holds the ports"
+				f.Next = rb.Command("dev:stop -dry") + " shows who holds the ports"
 			}
 		}
 	} else if status == 0 {
-		f.Next = deps.Command("dev:verify") + " starts the dev server itself"
+		f.Next = rb.Command("dev:verify") + " starts the dev server itself"
 	}
 	return f
 }
@@ -212,7 +212,7 @@ func (s *provedServer) dial(ctx context.Context, network, address string) (net.C
 }
 
 // ownAnswers refuses a page of a server that is another project's.
-func (s *provedServer) ownAnswers(ctx context.Context, deps *Deps, page *url.URL) error {
+func (s *provedServer) ownAnswers(ctx context.Context, rb *Runbook, page *url.URL) error {
 	addresses, err := new(net.Resolver).LookupNetIP(ctx, "ip", page.Hostname())
 	if err != nil {
 		return nil // asking it will say so
@@ -241,7 +241,7 @@ func (s *provedServer) ownAnswers(ctx context.Context, deps *Deps, page *url.URL
 		return nil
 	}
 	return &Failure{Exit: ExitNotDone, Code: "foreign_server", Message: fmt.Sprintf("%s is not this project's: %s listens there. Nothing is proven.", page.Host, strings.Join(slices.Compact(others), " and ")),
-		Next: deps.Command("dev:verify") + " starts this project's own dev server"}
+		Next: rb.Command("dev:verify") + " starts this project's own dev server"}
 }
 
 // holder is who listens, for people.
@@ -258,23 +258,23 @@ func holder(m *machine.Machine, l hostops.Listener) string {
 }
 
 // dead is a failure when the server that was started has ended.
-func (s *provedServer) dead(deps *Deps, when string) error {
+func (s *provedServer) dead(rb *Runbook, when string) error {
 	select {
 	case <-s.ended:
-		return &Failure{Exit: ExitNotDone, Code: "no_server", Message: fmt.Sprintf("The dev server ended %s: nothing is proven.", when), Details: s.tail(), Next: deps.Command("dev:start")}
+		return &Failure{Exit: ExitNotDone, Code: "no_server", Message: fmt.Sprintf("The dev server ended %s: nothing is proven.", when), Details: s.tail(), Next: rb.Command("dev:start")}
 	default: // it runs, or was not started by us: then ended is nil
 		return nil
 	}
 }
 
 // askUntil asks for the page until done, or the time for it is over.
-func (s *provedServer) askUntil(ctx context.Context, deps *Deps, within time.Duration, done func() bool) error {
+func (s *provedServer) askUntil(ctx context.Context, rb *Runbook, within time.Duration, done func() bool) error {
 	for deadline := time.Now().Add(within); !done() && time.Now().Before(deadline); {
 		s.get(ctx)
 		if done() {
 			break
 		}
-		if err := s.dead(deps, "during the proof"); err != nil {
+		if err := s.dead(rb, "during the proof"); err != nil {
 			return err
 		}
 		if err := pause(ctx, 50*time.Millisecond); err != nil {

@@ -46,9 +46,8 @@ func TestTheLeakIsShownWithoutALimitAndAtThePortWhereTheDevServerReallyListens(t
 	if err := os.WriteFile(filepath.Join(root, ".env"), []byte("DATABASE_URL="+db.URL("")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := deps(t, root, "DBTASKS_PORTS="+given, fmt.Sprintf("DBTASKS_DEV_COMMAND=touch begun && exec node_modules/.bin/vite dev --port %d --strictPort", own))
 	said := &syncBuilder{}
-	d.Progress = said
+	d := openedSaying(t, said, root, "DBTASKS_PORTS="+given, fmt.Sprintf("DBTASKS_DEV_COMMAND=touch begun && exec node_modules/.bin/vite dev --port %d --strictPort", own))
 	var asked func() int64
 	begun := make(chan struct{})
 	go func() { // somebody else takes the port that was free a moment ago
@@ -61,7 +60,7 @@ func TestTheLeakIsShownWithoutALimitAndAtThePortWhereTheDevServerReallyListens(t
 		}
 		t.Error("the dev server was not started")
 	}()
-	r, err := runbook.Verify(ctx, d, runbook.VerifyOptions{Reloads: 3, Max: 12})
+	r, err := d.Verify(ctx, runbook.VerifyOptions{Reloads: 3, Max: 12})
 	<-begun
 	if err != nil {
 		t.Fatalf("%v\n%+v\n%s", err, runbook.AsFailure(err), said)
@@ -78,7 +77,7 @@ func TestTheLeakIsShownWithoutALimitAndAtThePortWhereTheDevServerReallyListens(t
 		t.Errorf("the stranger at the port was asked %d times", asked())
 	}
 	// What needs the limit refuses as it did, in the same run too.
-	_, err = runbook.Test(ctx, d, runbook.TestOptions{})
+	_, err = d.Test(ctx, runbook.TestOptions{})
 	if f := runbook.AsFailure(err); f == nil || f.Exit != runbook.ExitSettings {
 		t.Errorf("db:test without a limit: %v", err)
 	}
@@ -92,10 +91,10 @@ func TestAStrangersServerIsNotTakenForTheProjects(t *testing.T) {
 	clientModule(t, root, "leaky")
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
-	d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=5"))
+	d := opened(t, root, "DATABASE_URL="+db.URL("connection_limit=5"))
 	port := ports(t)
 	asked := stranger(t, port)
-	_, err := runbook.Verify(ctx, d, runbook.VerifyOptions{Reloads: 2, Max: 1, URL: "http://localhost:" + port})
+	_, err := d.Verify(ctx, runbook.VerifyOptions{Reloads: 2, Max: 1, URL: "http://localhost:" + port})
 	if f := failure(t, err, "foreign_server", runbook.ExitNotDone); !strings.Contains(f.Message, fmt.Sprintf("pid %d", os.Getpid())) || asked() > 0 {
 		t.Errorf("asked %d times: %s", asked(), f.Message)
 	}

@@ -38,7 +38,7 @@ type provedServer struct {
 
 // serve starts the dev server, or takes the one that runs at -url.
 func (v *verification) serve(ctx context.Context) (*provedServer, error) {
-	s := &provedServer{root: projectRoot(v.deps), path: "/"}
+	s := &provedServer{root: projectRoot(v.rb), path: "/"}
 	s.client = http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: s.dial, MaxIdleConnsPerHost: verifyRequests}}
 	switch {
 	case strings.HasPrefix(v.o.URL, "/"):
@@ -47,20 +47,20 @@ func (v *verification) serve(ctx context.Context) (*provedServer, error) {
 		u, err := url.Parse(v.o.URL)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return nil, &Failure{Exit: ExitSettings, Code: "usage", Message: fmt.Sprintf("-url=%s is no address of a page; nothing was touched.", v.o.URL),
-				Next: v.deps.Command("dev:verify -url=http://localhost:3000/path") + ", or a path alone to have the server started"}
+				Next: v.rb.Command("dev:verify -url=http://localhost:3000/path") + ", or a path alone to have the server started"}
 		}
 		s.url = v.o.URL
-		return s, s.ownAnswers(ctx, v.deps, u)
+		return s, s.ownAnswers(ctx, v.rb, u)
 	}
-	return s, s.start(ctx, v.deps)
+	return s, s.start(ctx, v.rb)
 }
 
-func (s *provedServer) start(ctx context.Context, deps *Deps) error {
-	port, err := devserver.FreePort(deps.Config.Ports.All())
+func (s *provedServer) start(ctx context.Context, rb *Runbook) error {
+	port, err := devserver.FreePort(rb.cfg.Ports.All())
 	if err != nil {
-		return &Failure{Exit: ExitNotDone, Code: "no_port", Message: err.Error(), Next: deps.Command("dev:stop -dry") + " shows who holds the ports", Err: err}
+		return &Failure{Exit: ExitNotDone, Code: "no_port", Message: err.Error(), Next: rb.Command("dev:stop -dry") + " shows who holds the ports", Err: err}
 	}
-	command, err := devCommand(deps, StartOptions{}, port)
+	command, err := devCommand(rb, StartOptions{}, port)
 	if err != nil {
 		return err
 	}
@@ -70,11 +70,11 @@ func (s *provedServer) start(ctx context.Context, deps *Deps) error {
 	_ = os.Remove(s.log.Name()) // nothing is left however we end; Windows does it in stop
 	s.started, s.command, s.port = true, command.Line, port
 	s.listensOn(port)
-	if pkg, err := jsproject.Read(deps.Config.Root); err == nil {
+	if pkg, err := jsproject.Read(rb.cfg.Root); err == nil {
 		f, _ := pkg.Framework()
 		s.usual = f.Port
 	}
-	deps.progress("starting on port %d: %s", port, command.Line)
+	rb.progress("starting on port %d: %s", port, command.Line)
 	runCtx, cancel := context.WithCancel(ctx)
 	s.cancel, s.ended = cancel, make(chan struct{})
 	go func() {

@@ -15,11 +15,11 @@ const waitShown = time.Second
 // waiting says what is waited for once that takes longer than a second: on a
 // terminal with the time since, in one line that is taken away when it is
 // done; elsewhere in a single line. The wait ends with the first call of done.
-func (d *Deps) waiting(format string, args ...any) (done func()) {
-	if d.Progress == nil {
+func (d *Runbook) waiting(format string, args ...any) (done func()) {
+	if d.out == nil {
 		return func() {}
 	}
-	w := wait{out: d.Progress, terminal: d.Terminal, what: plain.Sprintf(format, args...), began: time.Now(), over: make(chan struct{})}
+	w := wait{out: d.out, terminal: d.terminal, what: plain.Sprintf(format, args...), began: time.Now(), over: make(chan struct{})}
 	w.running.Go(w.show)
 	return sync.OnceFunc(func() {
 		close(w.over)

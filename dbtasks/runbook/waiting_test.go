@@ -32,7 +32,7 @@ func TestALongWaitIsOneLineAndOnATerminalItsTimeRuns(t *testing.T) {
 	t.Parallel()
 	for _, terminal := range []bool{false, true} {
 		var out said
-		done := (&Deps{Progress: &out, Terminal: terminal}).waiting("waiting for the %s", "server")
+		done := (&Runbook{out: &out, terminal: terminal}).waiting("waiting for the %s", "server")
 		if terminal {
 			pgtest.Eventually(t, 10*time.Second, "the second second is shown", func() bool { return strings.Contains(out.String(), "waiting for the server … 2 s") })
 		} else {
@@ -49,8 +49,8 @@ func TestALongWaitIsOneLineAndOnATerminalItsTimeRuns(t *testing.T) {
 func TestAShortWaitIsSilent(t *testing.T) {
 	t.Parallel()
 	var out said
-	(&Deps{Progress: &out, Terminal: true}).waiting("x")()
-	(&Deps{}).waiting("x")()
+	(&Runbook{out: &out, terminal: true}).waiting("x")()
+	(&Runbook{}).waiting("x")()
 	if out.String() != "" {
 		t.Errorf("%q", out.String())
 	}

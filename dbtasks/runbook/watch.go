@@ -15,7 +15,7 @@ import (
 // until Close. A server that goes away is a look too, and the next one logs in
 // again. Its methods may be called from several goroutines; they take turns.
 type Watch struct {
-	deps    *Deps
+	rb      *Runbook
 	sources bool // say who holds the slots at every look
 
 	mu      sync.Mutex // guards all below
@@ -45,12 +45,12 @@ type Look struct {
 }
 
 // NewWatch checks the settings and connects to nothing.
-func NewWatch(deps *Deps, o WatchOptions) (*Watch, error) {
-	if err := deps.Connect(); err != nil {
+func (rb *Runbook) NewWatch(o WatchOptions) (*Watch, error) {
+	if err := rb.connectLimited(); err != nil {
 		return nil, err
 	}
-	place := placeOf(deps.Pool.URL())
-	return &Watch{deps: deps, sources: o.Sources, report: MonitorReport{Warn: o.Warn, Target: place}, history: History{Place: place, Warn: o.Warn}}, nil
+	place := placeOf(rb.pool.URL())
+	return &Watch{rb: rb, sources: o.Sources, report: MonitorReport{Warn: o.Warn, Target: place}, history: History{Place: place, Warn: o.Warn}}, nil
 }
 
 // errSessionLost marks the failure of a session that had been logged in.
@@ -75,7 +75,7 @@ func (w *Watch) Look(ctx context.Context) (Look, error) {
 	case cause.NoSlot():
 		l = w.refused(ctx, err)
 	case w.report.Samples == 0:
-		return l, w.deps.loginFailed(ctx, w.deps.Pool.URL(), err)
+		return l, w.rb.loginFailed(ctx, w.rb.pool.URL(), err)
 	default:
 		l = Look{MonitorSample: w.lost(err)}
 		l.Bouncer = w.lookAtPooler(ctx)
@@ -92,7 +92,7 @@ func (w *Watch) Look(ctx context.Context) (Look, error) {
 // refused is the look at a server without a free slot: all are used, and who
 // holds them is told from outside.
 func (w *Watch) refused(ctx context.Context, err error) Look {
-	f := w.deps.loginFailed(ctx, w.deps.Pool.URL(), err)
+	f := w.rb.loginFailed(ctx, w.rb.pool.URL(), err)
 	w.lostAt = time.Time{}
 	l := Look{MonitorSample: w.last}
 	l.Time, l.OK, l.Refused, l.Percent = time.Now(), true, true, 100
@@ -100,7 +100,7 @@ func (w *Watch) refused(ctx context.Context, err error) Look {
 	l.Used = max(l.Used, l.Usable)
 	l.Bouncer = w.lookAtPooler(ctx)
 	if w.sources {
-		if who, err := whoWithoutSession(ctx, w.deps, f); err == nil {
+		if who, err := whoWithoutSession(ctx, w.rb, f); err == nil {
 			l.Sources, l.Sessions = who.Sources, who.Sessions
 		}
 	}
@@ -109,7 +109,7 @@ func (w *Watch) refused(ctx context.Context, err error) Look {
 }
 
 func (w *Watch) lost(err error) MonitorSample {
-	f := loginFailure(w.deps, w.deps.Pool.URL(), err)
+	f := loginFailure(w.rb, w.rb.pool.URL(), err)
 	if errors.Is(err, errSessionLost) {
 		f = &Failure{Code: "session_lost", Message: "The server ended the session: " + firstWords(err)}
 	}
@@ -125,7 +125,7 @@ func (w *Watch) lost(err error) MonitorSample {
 // ask counts through the held session, or logs in when there is none. A
 // server that hangs is given as long as a login would be.
 func (w *Watch) ask(ctx context.Context) (Look, error) {
-	ctx, cancel := context.WithTimeout(ctx, w.deps.Pool.URL().ConnectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, w.rb.pool.URL().ConnectTimeout)
 	defer cancel()
 	if w.held == nil {
 		if err := w.login(ctx); err != nil {
@@ -143,13 +143,13 @@ func (w *Watch) ask(ctx context.Context) (Look, error) {
 // login takes a session of the pool. To say who holds the slots when all are
 // taken it takes a reserved one instead, where it may.
 func (w *Watch) login(ctx context.Context) error {
-	a, err := openURL(ctx, w.deps)
+	a, err := openURL(ctx, w.rb)
 	cause := pgops.CauseOf(err)
 	full := cause == pgops.CauseReservedOnly || cause == pgops.CauseSlotsFull
 	if w.sources && full && time.Since(w.triedReserved) > reservedPause {
 		w.triedReserved = time.Now()
-		if sc, looked := sceneWithoutSession(ctx, w.deps); looked == nil {
-			if entered := reservedOf(ctx, w.deps, sc).enter(ctx, cause); entered != nil {
+		if sc, looked := sceneWithoutSession(ctx, w.rb); looked == nil {
+			if entered := reservedOf(ctx, w.rb, sc).enter(ctx, cause); entered != nil {
 				a, err = entered, nil
 				w.history.mark(time.Now(), "full: logins refused")
 			}
@@ -167,7 +167,7 @@ func (w *Watch) login(ctx context.Context) error {
 const reservedPause = 10 * time.Second
 
 func (w *Watch) count(ctx context.Context) (Look, error) {
-	database := w.deps.Pool.URL().Database
+	database := w.rb.pool.URL().Database
 	if !w.sources {
 		sample, err := pgops.TakeSample(ctx, w.held.conn, database)
 		return Look{MonitorSample: MonitorSample{Sample: sample, Bouncer: w.lookAtPooler(ctx)}}, err
@@ -177,7 +177,7 @@ func (w *Watch) count(ctx context.Context) (Look, error) {
 		return Look{}, err
 	}
 	l := Look{MonitorSample: MonitorSample{Sample: pgops.SampleOf(sessions, database, w.held.server.Slots), Bouncer: w.lookAtPooler(ctx)}}
-	l.Sources, l.Sessions = w.holders.of(ctx, w.deps, w.held, l.Bouncer, sessions)
+	l.Sources, l.Sessions = w.holders.of(ctx, w.rb, w.held, l.Bouncer, sessions)
 	return l, nil
 }
 
@@ -189,13 +189,13 @@ func (w *Watch) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport, e
 	var r CleanupReport
 	var err error
 	if w.held == nil {
-		r, err = Cleanup(ctx, w.deps, o)
+		r, err = w.rb.Cleanup(ctx, o)
 	} else {
 		o.Caller = "db:cleanup"
-		if w.deps.Config.ReadOnly && !o.Dry {
-			return CleanupReport{}, refusedReadOnly(w.deps, "the screen")
+		if w.rb.cfg.ReadOnly && !o.Dry {
+			return CleanupReport{}, refusedReadOnly(w.rb, "the screen")
 		}
-		if r, err = cleanup(ctx, w.deps, w.held, o, machine.Begin(ctx)); w.held.conn.IsClosed() {
+		if r, err = cleanup(ctx, w.rb, w.held, o, machine.Begin(ctx)); w.held.conn.IsClosed() {
 			w.drop()
 		}
 	}
@@ -213,11 +213,11 @@ func (w *Watch) crowd(ctx context.Context, s MonitorSample) string {
 	if w.held == nil || s.Refused {
 		return ""
 	}
-	return w.held.whenCrowded(ctx, w.deps, s.Slots)
+	return w.held.whenCrowded(ctx, w.rb, s.Slots)
 }
 
 // Place is what is watched.
-func (w *Watch) Place() Place { return placeOf(w.deps.Pool.URL()) }
+func (w *Watch) Place() Place { return placeOf(w.rb.pool.URL()) }
 
 // History is a copy of what was seen within the last window; 0: of all.
 func (w *Watch) History(window time.Duration) History {

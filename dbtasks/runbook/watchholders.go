@@ -24,7 +24,7 @@ const holdersAge = 30 * time.Second
 
 // of groups the sessions by holder. Where this machine can't be looked at they
 // are grouped by what the server tells.
-func (c *holders) of(ctx context.Context, deps *Deps, a *access, bouncer *Bouncer, sessions []pgops.Session) ([]Source, []WhoSession) {
+func (c *holders) of(ctx context.Context, rb *Runbook, a *access, bouncer *Bouncer, sessions []pgops.Session) ([]Source, []WhoSession) {
 	isNew := func(s pgops.Session) bool { return !c.known[s.ID()] }
 	if c.machine == nil || time.Since(c.machine.At) > holdersAge || slices.ContainsFunc(sessions, isNew) {
 		if m, err := machine.Look(ctx); err == nil {
@@ -38,7 +38,7 @@ func (c *holders) of(ctx context.Context, deps *Deps, a *access, bouncer *Bounce
 	if c.machine == nil {
 		return nil, nil
 	}
-	sc := scene{Machine: c.machine, srv: a.on(ctx, c.machine), root: deps.Config.Root, bouncer: bouncer}
+	sc := scene{Machine: c.machine, srv: a.on(ctx, c.machine), root: rb.cfg.Root, bouncer: bouncer}
 	var r WhoReport
 	r.fill(ctx, sc, sessions)
 	return r.Sources, r.Sessions

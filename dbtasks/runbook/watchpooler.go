@@ -23,7 +23,7 @@ const consolePause = 30 * time.Second
 // lookAtPooler is what the console tells now; nil where there is no PgBouncer.
 func (w *Watch) lookAtPooler(ctx context.Context) *Bouncer {
 	p := &w.pooler
-	url, err := w.deps.Config.Database()
+	url, err := w.rb.cfg.Database()
 	if err != nil || p.console == nil && time.Since(p.askedAt) < consolePause {
 		return p.closed
 	}
@@ -31,12 +31,12 @@ func (w *Watch) lookAtPooler(ctx context.Context) *Bouncer {
 	defer cancel()
 	if p.console == nil {
 		p.askedAt, p.closed = time.Now(), nil
-		if p.machine, err = machine.Look(ctx); err != nil || !(w.held != nil && w.held.pooled) && !poolerPossible(ctx, w.deps, p.machine) {
+		if p.machine, err = machine.Look(ctx); err != nil || !(w.held != nil && w.held.pooled) && !poolerPossible(ctx, w.rb, p.machine) {
 			return nil
 		}
-		p.console, err = openConsole(ctx, w.deps.pin(url), p.machine)
+		p.console, err = openConsole(ctx, w.rb.pin(url), p.machine)
 	}
-	b := lookAtBouncer(ctx, w.deps.pin(url), p.machine, p.console, err)
+	b := lookAtBouncer(ctx, w.rb.pin(url), p.machine, p.console, err)
 	if p.console == nil {
 		p.closed = b
 	} else if b == nil || b.Closed != "" {

@@ -16,7 +16,7 @@ type WhoReport struct {
 	OK       bool         `json:"ok"`
 	Target   Target       `json:"target"`
 	Route    Route        `json:"route"`
-	Slots    pgops.Slots  `json:"slots"`
+	Slots    Slots        `json:"slots"`
 	Usable   int          `json:"usable"`
 	Free     int          `json:"free"`
 	Sources  []Source     `json:"sources"`           // most sessions first
@@ -28,18 +28,18 @@ type WhoReport struct {
 
 // WhoSession is one session and its holder.
 type WhoSession struct {
-	pgops.Session
+	Session
 	HolderPID int `json:"holder_pid,omitempty"`
 }
 
 // Who says who holds the connections. It climbs the ladder up to the reserved
 // slots and ends nothing; with no slot at all it tells what sockets and process
 // titles tell.
-func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
+func (rb *Runbook) Who(ctx context.Context) (WhoReport, error) {
 	looked := machine.Begin(ctx)
-	a, err := open(ctx, deps, openOptions{caller: "db:who", looked: looked})
+	a, err := open(ctx, rb, openOptions{caller: "db:who", looked: looked})
 	if f := AsFailure(err); f != nil && pgops.Cause(f.Code).NoSlot() {
-		return whoWithoutSession(ctx, deps, f)
+		return whoWithoutSession(ctx, rb, f)
 	}
 	if err != nil {
 		return WhoReport{}, err
@@ -49,24 +49,24 @@ func Who(ctx context.Context, deps *Deps) (WhoReport, error) {
 	defer cancel()
 	sessions, err := pgops.Sessions(ctx, a.conn, "")
 	if err != nil {
-		return WhoReport{}, unanswered(ctx, deps, err)
+		return WhoReport{}, unanswered(ctx, rb, err)
 	}
 	m, err := looked.Machine(server.Ends(sessions))
 	if err != nil {
 		return WhoReport{}, err
 	}
-	sc := a.scene(ctx, deps, m)
+	sc := a.scene(ctx, rb, m)
 	slots := a.server.Slots
-	r := WhoReport{OK: true, Target: targetOf(deps.Pool.URL(), sc.srv), Route: a.route, Slots: slots, Usable: slots.Usable(), Free: slots.Free(), Sessions: []WhoSession{}}
+	r := WhoReport{OK: true, Target: targetOf(rb.pool.URL(), sc.srv), Route: a.route, Slots: slots, Usable: slots.Usable(), Free: slots.Free(), Sessions: []WhoSession{}}
 	r.fill(ctx, sc, sessions)
-	r.addBouncer(ctx, sc, deps)
+	r.addBouncer(ctx, sc, rb)
 	return r, nil
 }
 
 // whenCrowded is the headline when more than half of the usable slots are
 // taken, for targets that are about something else; empty otherwise, and where
 // it can't be told.
-func (a *access) whenCrowded(ctx context.Context, deps *Deps, slots pgops.Slots) string {
+func (a *access) whenCrowded(ctx context.Context, rb *Runbook, slots pgops.Slots) string {
 	if slots.Used*2 <= slots.Usable() {
 		return ""
 	}
@@ -79,7 +79,7 @@ func (a *access) whenCrowded(ctx context.Context, deps *Deps, slots pgops.Slots)
 	if err != nil {
 		return ""
 	}
-	r.fill(ctx, a.scene(ctx, deps, m), sessions)
+	r.fill(ctx, a.scene(ctx, rb, m), sessions)
 	return r.Headline()
 }
 

@@ -42,11 +42,11 @@ func TestWhoNamesTheLeakingProcessItsFolderAndItsCount(t *testing.T) {
 	if err := syscall.Kill(elsewhere.PID, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	d := deps(t, shop, "DATABASE_URL="+db.AdminURL()+"?connection_limit=5")
+	d := opened(t, shop, "DATABASE_URL="+db.AdminURL()+"?connection_limit=5")
 	var r runbook.WhoReport
 	pgtest.Eventually(t, 5*time.Second, "the other leak is seen to be stopped", func() bool {
 		var err error
-		if r, err = runbook.Who(ctx, d); err != nil {
+		if r, err = d.Who(ctx); err != nil {
 			t.Fatal(err)
 		}
 		src, ok := sourceOf(r, elsewhere.PID)
@@ -94,7 +94,7 @@ func TestSessionsThatReloadsLeftBehindAreToldFromOnePoolThatGrew(t *testing.T) {
 	t.Parallel()
 	s := pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 40})
 	db := s.NewDatabase()
-	d := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"))
+	d := opened(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"))
 	// Two sessions that are used to this day, and a third that was opened
 	// while they were busy: one pool that grew.
 	first := db.Open(2, "shop")
@@ -106,7 +106,7 @@ func TestSessionsThatReloadsLeftBehindAreToldFromOnePoolThatGrew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r, err := runbook.Who(ctx, d)
+	r, err := d.Who(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestSessionsThatReloadsLeftBehindAreToldFromOnePoolThatGrew(t *testing.T) {
 	clock = time.Now()
 	pgtest.Eventually(t, 5*time.Second, "more than a second later", func() bool { return time.Since(clock) > 1300*time.Millisecond })
 	db.Open(2, "shop")
-	if r, err = runbook.Who(ctx, d); err != nil {
+	if r, err = d.Who(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if src, ok := sourceOf(r, os.Getpid()); !ok || src.Pools != 2 || src.LeftBehind != 3 {
@@ -130,8 +130,8 @@ func TestWhoGetsInThroughAReservedSlot(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{})
 	db := s.NewDatabase()
 	leak := pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=shop"), Sessions: 17})
-	d := deps(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
-	r, err := runbook.Who(ctx, d)
+	d := opened(t, project(t), "DATABASE_URL="+db.URL("connection_limit=5"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
+	r, err := d.Who(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestWhoGetsInThroughAReservedSlot(t *testing.T) {
 		t.Error("who ended something")
 	}
 	fillReserved(t, s)
-	r, err = runbook.Who(ctx, d)
+	r, err = d.Who(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,15 +161,15 @@ func TestWithTitlesOffTheSocketsAloneNameTheHolders(t *testing.T) {
 	shop := project(t)
 	leak := pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=shop"), Sessions: 17, Dir: shop})
 	fillReserved(t, s)
-	d := deps(t, shop, "DATABASE_URL="+db.URL("connection_limit=5"))
-	r, err := runbook.Who(ctx, d)
+	d := opened(t, shop, "DATABASE_URL="+db.URL("connection_limit=5"))
+	r, err := d.Who(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if src, ok := sourceOf(r, leak.PID); r.Route != runbook.RouteOutside || !ok || src.Count != 17 || !src.Ours {
 		t.Errorf("%s %+v", r.Route, r.Sources)
 	}
-	_, err = runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+	_, err = d.Cleanup(ctx, runbook.CleanupOptions{})
 	f := failure(t, err, "slots_full", runbook.ExitNotDone)
 	details := strings.Join(f.Details, "\n")
 	if !strings.Contains(details, "17 connections held by") || !strings.HasPrefix(f.Next, fmt.Sprintf("kill %d ", leak.PID)) || maySignal(s) && !strings.Contains(details, "titles tell no state") {
@@ -196,8 +196,8 @@ func TestASessionWhoseProcessIsDeadIsNamedAsSuch(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = report.Wait()
-	d := deps(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
-	r, err := runbook.Who(ctx, d)
+	d := opened(t, t.TempDir(), "DATABASE_URL="+db.URL("connection_limit=5"))
+	r, err := d.Who(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,9 +43,9 @@ func TestTwoWorktreesWithOneDatabaseCleanUpWithoutEndingEachOthersSessions(t *te
 	main := pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=main"), Sessions: 4, Dir: root})
 	agent := pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=agent"), Sessions: 3, Dir: worktree})
 	url := "DATABASE_URL=" + db.URL("connection_limit=5")
-	fromRoot, fromWorktree := deps(t, root, url), deps(t, worktree, url)
+	fromRoot, fromWorktree := opened(t, root, url), opened(t, worktree, url)
 
-	who, err := runbook.Who(ctx, fromRoot)
+	who, err := fromRoot.Who(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,14 +56,14 @@ func TestTwoWorktreesWithOneDatabaseCleanUpWithoutEndingEachOthersSessions(t *te
 		t.Errorf("the worktree's: %+v", src)
 	}
 
-	r, err := runbook.Cleanup(ctx, fromRoot, runbook.CleanupOptions{})
+	r, err := fromRoot.Cleanup(ctx, runbook.CleanupOptions{})
 	if err != nil || !r.OK || r.Ended != 4 || len(r.Spared) != 3 || len(r.InUseBy) != 1 || r.InUseBy[0].PID != agent.PID || r.InUseBy[0].Count != 3 {
 		t.Errorf("from the first checkout: %+v, %v", r, err)
 	}
-	if r, err = runbook.Cleanup(ctx, fromWorktree, runbook.CleanupOptions{Dry: true}); err != nil || len(r.Plan) != 3 {
+	if r, err = fromWorktree.Cleanup(ctx, runbook.CleanupOptions{Dry: true}); err != nil || len(r.Plan) != 3 {
 		t.Errorf("from the worktree: %+v, %v", r, err)
 	}
-	if r, err = runbook.Cleanup(ctx, fromRoot, runbook.CleanupOptions{Force: true}); err != nil || r.Ended != 3 {
+	if r, err = fromRoot.Cleanup(ctx, runbook.CleanupOptions{Force: true}); err != nil || r.Ended != 3 {
 		t.Errorf("forced: %+v, %v", r, err)
 	}
 }
@@ -73,13 +73,13 @@ func TestACleanupThatLeavesNoSlotFreeIsNotDone(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 12})
 	db := s.NewDatabase()
 	root, worktree := repository(t)
-	d := deps(t, root, "DATABASE_URL="+db.URL("connection_limit=1"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
+	d := opened(t, root, "DATABASE_URL="+db.URL("connection_limit=1"), "DBTASKS_ADMIN_URL="+s.AdminURL("postgres"))
 	agent := pgtest.StartLeak(t, pgtest.LeakOptions{URL: db.URL("application_name=agent"), Sessions: 9, Dir: worktree})
-	r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{})
+	r, err := d.Cleanup(ctx, runbook.CleanupOptions{})
 	if err != nil || r.OK || r.Ended != 0 || r.Free != 0 || !strings.Contains(r.Next, "db:cleanup -force") || len(r.InUseBy) != 1 || r.InUseBy[0].PID != agent.PID {
 		t.Errorf("%+v, %v: want not done, with the next command", r, err)
 	}
-	if r, err = runbook.Cleanup(ctx, d, runbook.CleanupOptions{Force: true}); err != nil || !r.OK || r.Ended != 9 {
+	if r, err = d.Cleanup(ctx, runbook.CleanupOptions{Force: true}); err != nil || !r.OK || r.Ended != 9 {
 		t.Errorf("forced: %+v, %v", r, err)
 	}
 }

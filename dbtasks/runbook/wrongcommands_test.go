@@ -10,7 +10,6 @@ import (
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -21,26 +20,26 @@ func TestACommandThatCannotRunIsRefusedBeforeAnythingIsTouched(t *testing.T) {
 	s := pgtest.Start(t, pgserver.DisposableOptions{MaxConnections: 40})
 	db := s.NewDatabase()
 	leak := db.Open(2, "leak")
-	start := func(d *runbook.Deps) error { _, err := runbook.Start(ctx, d, runbook.StartOptions{}); return err }
-	command := func(line string) func(*runbook.Deps) error {
-		return func(d *runbook.Deps) error {
-			_, err := runbook.Start(ctx, d, runbook.StartOptions{Command: line})
+	start := func(d *runbook.Runbook) error { _, err := d.Start(ctx, runbook.StartOptions{}); return err }
+	command := func(line string) func(*runbook.Runbook) error {
+		return func(d *runbook.Runbook) error {
+			_, err := d.Start(ctx, runbook.StartOptions{Command: line})
 			return err
 		}
 	}
-	recovers := func(d *runbook.Deps) error {
-		_, err := runbook.Recover(ctx, d, runbook.RecoverOptions{Restart: runbook.RestartAuto, Start: true}, func(runbook.RecoverReport) {}, func(runbook.Step) {})
+	recovers := func(d *runbook.Runbook) error {
+		_, err := d.Recover(ctx, runbook.RecoverOptions{Restart: runbook.RestartAuto, Start: true}, func(runbook.RecoverReport) {}, func(runbook.Step) {})
 		return err
 	}
-	tests := func(d *runbook.Deps) error { _, err := runbook.DevTest(ctx, d, nil, os.Stdout, os.Stderr); return err }
-	raise := func(d *runbook.Deps) error {
+	tests := func(d *runbook.Runbook) error { _, err := d.DevTest(ctx, nil, os.Stdout, os.Stderr); return err }
+	raise := func(d *runbook.Runbook) error {
 		n := 60
-		_, err := runbook.Limits(ctx, d, runbook.LimitsOptions{Raise: &n})
+		_, err := d.Limits(ctx, runbook.LimitsOptions{Raise: &n})
 		return err
 	}
 	for what, c := range map[string]struct {
 		line string // of .env
-		call func(*runbook.Deps) error
+		call func(*runbook.Runbook) error
 		next string
 	}{
 		"an open quote, start":       {`DBTASKS_DEV_COMMAND=echo "it`, start, `DBTASKS_DEV_COMMAND='echo "it"'`},
@@ -60,15 +59,12 @@ func TestACommandThatCannotRunIsRefusedBeforeAnythingIsTouched(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			cfg, err := settings.Load(dir, []string{"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + db.URL("connection_limit=2")})
+			d, err := runbook.OpenWith(dir, runbook.OpenOptions{Environ: []string{"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + db.URL("connection_limit=2")}, Program: "dbtasks"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			d := &runbook.Deps{Config: cfg, Program: "dbtasks"}
 			f := runbook.AsFailure(c.call(d))
-			if d.Pool != nil {
-				d.Pool.Close()
-			}
+			d.Close()
 			if f == nil || f.Exit != runbook.ExitSettings || !strings.Contains(f.Next, c.next) {
 				t.Fatalf("%+v, want %s", f, c.next)
 			}

@@ -231,17 +231,12 @@ func (s *wrongServer) follow(t *testing.T, w wrong) {
 
 func testIn(t *testing.T, root string, env []string) (runbook.TestReport, error) {
 	t.Helper()
-	cfg, err := settings.Load(root, env)
+	d, err := runbook.OpenWith(root, runbook.OpenOptions{Environ: env})
 	if err != nil {
 		return runbook.TestReport{}, err
 	}
-	d := &runbook.Deps{Config: cfg}
-	defer func() {
-		if d.Pool != nil {
-			d.Pool.Close()
-		}
-	}()
-	return runbook.Test(ctx, d, runbook.TestOptions{})
+	defer d.Close()
+	return d.Test(ctx, runbook.TestOptions{})
 }
 
 var (

@@ -29,6 +29,9 @@ func Register(role string, main func(args []string) int) {
 
 // Command is this executable in a role. Secrets go into its Env, never into
 // args: everybody on the machine can read a command line.
+//
+// In a process that was itself started for a role that nobody played, the
+// command does not start: it would start itself without end.
 func Command(ctx context.Context, role string, args ...string) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil {
@@ -36,23 +39,34 @@ func Command(ctx context.Context, role string, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Env = append(os.Environ(), variable+"="+role)
+	if unplayed := os.Getenv(variable); unplayed != "" {
+		cmd.Err = fmt.Errorf("reexec: this process was started as %s and plays no roles: it must import package runbook", unplayed)
+	}
 	return cmd
 }
 
 // Run plays the role that this process was started for, and exits; it returns
-// when there is none. It is called from the init of package dbtasks and, by
-// Tests, first thing in the TestMain of test binaries that use roles.
+// when there is none. It is called, by Tests, first thing in the TestMain of
+// test binaries that have roles of their own.
 func Run() {
 	role := os.Getenv(variable)
 	if role == "" {
 		return
 	}
-	_ = os.Unsetenv(variable)
-	main := roles[role]
+	RunRegistered()
+	fmt.Fprintf(os.Stderr, "reexec: no such role: %s\n", role)
+	os.Exit(2)
+}
+
+// RunRegistered is Run where some roles are not registered yet: for one of
+// those it returns. It is called from the init of package runbook, so that
+// every program that imports that plays the roles.
+func RunRegistered() {
+	main := roles[os.Getenv(variable)]
 	if main == nil {
-		fmt.Fprintf(os.Stderr, "reexec: no such role: %s\n", role)
-		os.Exit(2)
+		return
 	}
+	_ = os.Unsetenv(variable)
 	os.Exit(main(os.Args[1:]))
 }
 

@@ -49,6 +49,7 @@ type Config struct {
 	sources func() *sources
 	place   func() place
 	drivers func() []jsproject.Driver
+	code    Defaults
 }
 
 // Format shows the root alone, whatever the verb: the settings hold secrets.
@@ -61,12 +62,23 @@ func (c Config) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "settings of
 // the project is used then. What concerns the database alone is checked by
 // Database and its like: the rest works with a broken .env.
 func Load(dir string, environ []string) (*Config, error) {
-	return loadMode(dir, environ, "development")
+	return LoadWith(dir, environ, Defaults{})
 }
 
 // LoadForTests is Load with the files of test mode (.env.test, …).
 func LoadForTests(dir string, environ []string) (*Config, error) {
-	return loadMode(dir, environ, "test")
+	return LoadForTestsWith(dir, environ, Defaults{})
+}
+
+// LoadWith is Load where a magefile or a program has defaults of its own.
+func LoadWith(dir string, environ []string, code Defaults) (*Config, error) {
+	return loadMode(dir, environ, "development", code)
+}
+
+// LoadForTestsWith is LoadForTests where a magefile or a program has defaults
+// of its own.
+func LoadForTestsWith(dir string, environ []string, code Defaults) (*Config, error) {
+	return loadMode(dir, environ, "test", code)
 }
 
 // FromEnvironment has the variables of environ alone, and reads no file: for a
@@ -77,12 +89,12 @@ func FromEnvironment(environ []string) (*Config, error) {
 	return c, c.plainSettings()
 }
 
-func loadMode(dir string, environ []string, mode string) (*Config, error) {
+func loadMode(dir string, environ []string, mode string, code Defaults) (*Config, error) {
 	p, err := placeOf(dir)
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{Root: p.dir, Top: p.top}
+	c := &Config{Root: p.dir, Top: p.top, code: code}
 	s, err := readSources(p, environ, mode)
 	if err != nil {
 		return nil, err
@@ -96,7 +108,16 @@ func (c *Config) lookup(name string) (string, Origin) {
 	if c.sources == nil {
 		return "", Origin{}
 	}
-	return c.sources().lookup(name)
+	if name == DatabaseURL {
+		name = c.URLVariable()
+	}
+	value, origin := c.sources().lookup(name)
+	if origin.Variable == "" {
+		if value = c.code.value(name); value != "" {
+			origin = Origin{Variable: name, Code: true}
+		}
+	}
+	return value, origin
 }
 
 // Origin tells where a variable's value came from; its Variable is empty when

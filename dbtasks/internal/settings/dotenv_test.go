@@ -124,8 +124,8 @@ func TestTheEnvironmentComesBeforeEnvLocalAndThatBeforeEnv(t *testing.T) {
 		origin Origin
 	}{
 		"A": {"real", Origin{Variable: "A"}},
-		"B": {"local", Origin{"B", filepath.Join(dir, ".env.local"), 2}},
-		"C": {"env", Origin{"C", filepath.Join(dir, ".env"), 4}},
+		"B": {"local", Origin{Variable: "B", File: filepath.Join(dir, ".env.local"), Line: 2}},
+		"C": {"env", Origin{Variable: "C", File: filepath.Join(dir, ".env"), Line: 4}},
 		"D": {}, // the app gets it empty, from the file that wins
 		"E": {},
 	} {

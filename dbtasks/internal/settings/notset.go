@@ -19,18 +19,19 @@ var otherNames = []string{"POSTGRES_PRISMA_URL", "POSTGRES_URL", "POSTGRESQL_URL
 // notSet is the error of a DATABASE_URL that the app would not get: with what
 // hides it, or where it stands instead, and how it gets where it is read.
 func (c *Config) notSet() *SettingError {
-	e := &SettingError{Variable: DatabaseURL, File: filepath.Join(c.Root, ".env"), Write: exampleLine(DatabaseURL, c.Form())}
+	variable := c.URLVariable()
+	e := &SettingError{Variable: variable, File: filepath.Join(c.Root, ".env"), Write: exampleLine(variable, c.Form())}
 	if c.sources == nil {
 		e.Problem = "is not set"
 		return e
 	}
 	s := c.sources()
-	if _, set := s.env[DatabaseURL]; set {
-		if list := s.setElsewhere(DatabaseURL, Origin{}); len(list) > 0 {
-			return &SettingError{Variable: DatabaseURL, Problem: fmt.Sprintf("is set and empty, which hides %s from the app", list[0]), Next: "unset " + DatabaseURL}
+	if _, set := s.env[variable]; set {
+		if list := s.setElsewhere(variable, Origin{}); len(list) > 0 {
+			return &SettingError{Variable: variable, Problem: fmt.Sprintf("is set and empty, which hides %s from the app", list[0]), Next: "unset " + variable}
 		}
 	}
-	if hides, hidden := s.emptyAbove(DatabaseURL); hides.Variable != "" {
+	if hides, hidden := s.emptyAbove(variable); hides.Variable != "" {
 		e.File, e.Line = hides.File, hides.Line
 		e.Problem = fmt.Sprintf("is set and empty, which hides %s from the app", hidden)
 		e.Write, e.Next = "", fmt.Sprintf("delete line %d of %s", hides.Line, short(hides.File))
@@ -52,9 +53,9 @@ func (c *Config) notSet() *SettingError {
 // swallowed: a quote above is not closed, and has the line within its value.
 func (c *Config) swallowed(e *SettingError) bool {
 	for _, f := range c.sources().files() {
-		if a, line, ok := f.swallowed(DatabaseURL); ok {
+		if a, line, ok := f.swallowed(c.URLVariable()); ok {
 			e.File, e.Line = f.path, a.line
-			e.Problem = fmt.Sprintf("is not set: the quote of %s in line %d is closed only behind line %d, where %s stands", a.name, a.line, line, DatabaseURL)
+			e.Problem = fmt.Sprintf("is not set: the quote of %s in line %d is closed only behind line %d, where %s stands", a.name, a.line, line, c.URLVariable())
 			e.Write, e.Next = "", fmt.Sprintf("close the quote at the end of line %d of %s", a.line, short(f.path))
 			return true
 		}
@@ -66,7 +67,7 @@ func (c *Config) swallowed(e *SettingError) bool {
 func (c *Config) otherName(e *SettingError) bool {
 	for _, name := range otherNames {
 		value, origin := c.lookup(name)
-		if value == "" {
+		if value == "" || name == c.URLVariable() {
 			continue
 		}
 		u, err := c.parse(value, origin)
@@ -81,7 +82,7 @@ func (c *Config) otherName(e *SettingError) bool {
 			tail = u.separator() + limitText(u.form, suggestedLimit)
 		}
 		e.Problem = fmt.Sprintf("is not set, and %s is", origin)
-		e.Write = fmt.Sprintf(`%s="${%s}%s"`, DatabaseURL, name, tail)
+		e.Write = fmt.Sprintf(`%s="${%s}%s"`, c.URLVariable(), name, tail)
 		return true
 	}
 	return false
@@ -128,7 +129,7 @@ func (c *Config) fromParts(e *SettingError) bool {
 	} else {
 		at += part("PGPORT", ":", "")
 	}
-	e.Write = fmt.Sprintf(`%s="postgresql://%s%s@%s/%s?%s%s"`, DatabaseURL, part("PGUSER", "", "postgres"), secret, at, part("PGDATABASE", "", ""), query, limitText(c.Form(), suggestedLimit))
+	e.Write = fmt.Sprintf(`%s="postgresql://%s%s@%s/%s?%s%s"`, c.URLVariable(), part("PGUSER", "", "postgres"), secret, at, part("PGDATABASE", "", ""), query, limitText(c.Form(), suggestedLimit))
 	return true
 }
 
@@ -157,10 +158,10 @@ func (c *Config) elsewhere(e *SettingError) bool {
 				continue
 			}
 			for _, a := range slices.Backward(f.list) {
-				if a.name != DatabaseURL || a.value == "" {
+				if a.name != c.URLVariable() || a.value == "" {
 					continue
 				}
-				at := Origin{Variable: DatabaseURL, File: path, Line: a.line}
+				at := Origin{Variable: c.URLVariable(), File: path, Line: a.line}
 				to := c.sources().files()[0].path
 				for _, f := range c.sources().files() {
 					if filepath.Dir(f.path) == c.Root && !f.there {

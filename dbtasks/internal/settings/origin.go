@@ -10,6 +10,7 @@ type Origin struct {
 	Variable string
 	File     string // absolute; empty: the real environment
 	Line     int    // counted from 1; 0: the environment
+	Code     bool   // a default that the importing program has set, see Defaults
 }
 
 // String is the origin for people, in parentheses behind a database's name:
@@ -19,6 +20,8 @@ func (o Origin) String() string {
 	switch {
 	case o.Variable == "":
 		return "not set"
+	case o.Code:
+		return o.Variable + ", as the magefile sets it"
 	case o.File == "":
 		return o.Variable + " of the environment"
 	case o.Line == 0:

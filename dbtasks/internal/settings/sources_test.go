@@ -44,7 +44,7 @@ func TestDatabaseURLComesFromWhereTheFrameworkReadsIt(t *testing.T) {
 		files["package.json"] = c.pkg
 		dir := project(t, files)
 		for mode, want := range map[string]string{"development": c.dev, "test": c.test} {
-			cfg, err := loadMode(dir, nil, mode)
+			cfg, err := loadMode(dir, nil, mode, Defaults{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +122,7 @@ func TestAnOriginIsSaidWithVariableFileAndLine(t *testing.T) {
 	t.Parallel()
 	for want, o := range map[string]Origin{
 		"not set": {}, "DATABASE_URL of the environment": {Variable: DatabaseURL},
-		"DATABASE_URL of /p/.env, line 2": {DatabaseURL, "/p/.env", 2}, "DATABASE_URL of /p/.env": {DatabaseURL, "/p/.env", 0},
+		"DATABASE_URL of /p/.env, line 2": {Variable: DatabaseURL, File: "/p/.env", Line: 2}, "DATABASE_URL of /p/.env": {Variable: DatabaseURL, File: "/p/.env"},
 	} {
 		if got := o.String(); got != want {
 			t.Errorf("%q, want %q", got, want)

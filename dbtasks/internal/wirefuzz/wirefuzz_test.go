@@ -20,7 +20,6 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgserver"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgtest"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
-	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
 )
 
@@ -106,18 +105,13 @@ func once(t *testing.T, s *pgtest.Server, db pgtest.Database, seed uint64) time.
 	if rng.IntN(3) == 0 {
 		url += "&pgbouncer=true"
 	}
-	cfg, err := settings.Load(t.TempDir(), []string{"DATABASE_URL=" + url})
+	var progress bytes.Buffer
+	d, err := runbook.OpenWith(t.TempDir(), runbook.OpenOptions{Environ: []string{"DATABASE_URL=" + url}, Progress: &lockedWriter{w: &progress}})
 	if err != nil {
 		t.Error(err)
 		return 0
 	}
-	var progress bytes.Buffer
-	d := &runbook.Deps{Config: cfg, Progress: &lockedWriter{w: &progress}}
-	defer func() {
-		if d.Pool != nil {
-			d.Pool.Close()
-		}
-	}()
+	defer d.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*longest)
 	defer cancel()
 	targets := []struct {
@@ -125,24 +119,24 @@ func once(t *testing.T, s *pgtest.Server, db pgtest.Database, seed uint64) time.
 		call func() (any, func(*screen.Printer), error)
 	}{
 		{"db:test", func() (any, func(*screen.Printer), error) {
-			r, err := runbook.Test(ctx, d, runbook.TestOptions{})
+			r, err := d.Test(ctx, runbook.TestOptions{})
 			return r, func(p *screen.Printer) { p.Test(r) }, err
 		}},
 		{"db:who", func() (any, func(*screen.Printer), error) {
-			r, err := runbook.Who(ctx, d)
+			r, err := d.Who(ctx)
 			return r, func(p *screen.Printer) { p.Who(r) }, err
 		}},
 		{"db:limits", func() (any, func(*screen.Printer), error) {
-			r, err := runbook.Limits(ctx, d, runbook.LimitsOptions{})
+			r, err := d.Limits(ctx, runbook.LimitsOptions{})
 			return r, func(p *screen.Printer) { p.Limits(r) }, err
 		}},
 		{"db:cleanup", func() (any, func(*screen.Printer), error) {
-			r, err := runbook.Cleanup(ctx, d, runbook.CleanupOptions{Remote: db.Name, Force: rng.IntN(2) == 0, Dry: rng.IntN(3) == 0})
+			r, err := d.Cleanup(ctx, runbook.CleanupOptions{Remote: db.Name, Force: rng.IntN(2) == 0, Dry: rng.IntN(3) == 0})
 			return r, func(p *screen.Printer) { p.Cleanup(r) }, err
 		}},
 		{"db:monitor", func() (any, func(*screen.Printer), error) {
 			var last runbook.MonitorSample
-			r, err := runbook.Monitor(ctx, d, runbook.MonitorOptions{Every: 50 * time.Millisecond, For: 400 * time.Millisecond}, func(s runbook.MonitorSample) { last = s })
+			r, err := d.Monitor(ctx, runbook.MonitorOptions{Every: 50 * time.Millisecond, For: 400 * time.Millisecond}, func(s runbook.MonitorSample) { last = s })
 			return last, func(p *screen.Printer) { p.Sample(last); p.Table(last); p.Monitor(r) }, err
 		}},
 	}
