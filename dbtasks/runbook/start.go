@@ -223,12 +223,9 @@ func run(ctx context.Context, rb *Runbook, o StartOptions, r *StartReport) error
 		return &Failure{Exit: ExitNotDone, Code: "run", Message: fmt.Sprintf("The dev server could not be run: %v", err), Next: rb.Command("dev:start"), Err: err}
 	}
 	// Ctrl+C is how a dev server is ended, and no error.
-	r.OK = (result.ExitCode == 0 || result.Reason == endedByUser) && len(r.Left) == 0
+	r.OK = (result.ExitCode == 0 || result.Reason == devserver.Interrupted) && len(r.Left) == 0
 	return nil
 }
-
-// endedByUser is why a run ended that Ctrl+C ended.
-const endedByUser = "interrupted"
 
 // awaitAnswer calls answers once when a page comes, whatever its status, from the
 // port that the dev server was given or another that its tree listens on.

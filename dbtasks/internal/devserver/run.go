@@ -29,6 +29,9 @@ type RunOptions struct {
 	OnStart func(pid int)
 }
 
+// Interrupted is the reason of a run that Ctrl+C ended.
+const Interrupted = "interrupted"
+
 // Result is how a run ended.
 type Result struct {
 	ExitCode int // the command's; 128+n when signal n ended it; 1 when it can't be known
@@ -71,7 +74,7 @@ func reasonOf(ctx context.Context) string {
 	case errors.Is(cause, context.DeadlineExceeded):
 		return "timed out"
 	case errors.Is(cause, context.Canceled) && cause.Error() == context.Canceled.Error():
-		return "interrupted" // Mage cancels like this on Ctrl+C
+		return Interrupted // Mage cancels like this on Ctrl+C
 	default:
 		return cause.Error() // signal.NotifyContext names the signal
 	}

@@ -90,7 +90,13 @@ func TestAPoliteTreeEndsAtOnceAndTheReasonIsSaid(t *testing.T) {
 		reason string
 		exit   []int
 	}{
-		"Ctrl+C":                 {func(t *testing.T, s *scene) { kill(t, -s.top.Process.Pid, syscall.SIGINT) }, "interrupted", []int{130}},
+		"Ctrl+C": {func(t *testing.T, s *scene) { kill(t, -s.top.Process.Pid, syscall.SIGINT) }, "interrupted", []int{130}},
+		"Ctrl+C that this process hears last": {func(t *testing.T, s *scene) {
+			supervisor := s.supervisor(t)
+			kill(t, s.number("command"), syscall.SIGINT)
+			kill(t, s.number("server"), syscall.SIGINT)
+			kill(t, supervisor, syscall.SIGINT)
+		}, "interrupted", []int{130}},
 		"TERM":                   {func(t *testing.T, s *scene) { kill(t, s.main, syscall.SIGTERM) }, "SIGTERM", []int{143}},
 		"killed supervisor":      {func(t *testing.T, s *scene) { kill(t, s.supervisor(t), syscall.SIGKILL) }, "its supervisor was killed", []int{1}},
 		"TERM to the supervisor": {func(t *testing.T, s *scene) { kill(t, s.supervisor(t), syscall.SIGTERM) }, "SIGTERM", []int{143}},

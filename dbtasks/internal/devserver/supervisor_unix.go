@@ -74,11 +74,11 @@ func supervise() int {
 		_ = in.Decode(&struct{}{})
 		close(asked)
 	}()
-	w := watch{tree: newFamilyOf(os.Getpid()), exited: exited, asked: asked, signals: signals}
+	w := watch{grace: o.Grace, tree: newFamilyOf(os.Getpid()), exited: exited, asked: asked, signals: signals}
 	w.untilEnd()
 	w.letInterrupted()
 	left := w.tree.end(context.Background(), o.Grace)
-	_ = out.Encode(event{Done: true, Exit: w.exitCode(), Reason: w.reason, Left: left})
+	_ = out.Encode(event{Done: true, Exit: w.exitCode(), Reason: w.reasonAtEnd(), Left: left})
 	return 0
 }
 
@@ -96,6 +96,7 @@ type watch struct {
 	status      *syscall.WaitStatus // the command's, once it has ended
 	interrupted time.Time           // the terminal's Ctrl+C, which the command got as well
 	reason      string
+	grace       time.Duration // between TERM and KILL
 }
 
 // untilEnd returns when there is a reason to end the tree.
@@ -158,6 +159,25 @@ func (w *watch) letInterrupted() {
 			}
 		}
 	}
+}
+
+// reasonAtEnd is what ended the tree where it was not the command itself. A
+// Ctrl+C comes to the whole group: the command may have ended by it, and have
+// been reaped, before the signal to this process was read.
+func (w *watch) reasonAtEnd() string {
+	if code := w.exitCode(); w.reason == "" && w.interrupted.IsZero() && code == 128+int(syscall.SIGINT) {
+		select {
+		case sig := <-w.signals:
+			if sig == syscall.SIGINT {
+				w.interrupted = time.Now()
+			}
+		case <-time.After(time.Second): // it was sent to the command alone
+		}
+	}
+	if w.reason == "" && time.Since(w.interrupted) < interruptGrace+w.grace {
+		return Interrupted
+	}
+	return w.reason
 }
 
 // exitCode is the command's.
