@@ -18,12 +18,12 @@ import (
 )
 
 // fromMage tells a program that Mage has compiled, whose command line is that of
-// its targets: it lies in Mage's cache, named by a checksum of 40 digits, or is
-// called dbtasks as everywhere in this project's words. Any other program that
+// its targets: it lies in Mage's cache, named by a checksum (of 64 digits, SHA-256,
+// since Mage 1.17; of 40 before), or is called dbtasks as everywhere in this project's words. Any other program that
 // imports this package has a command line of its own.
 func fromMage(executable string) bool {
 	name := strings.TrimSuffix(filepath.Base(executable), ".exe")
-	return named(name) || len(name) == 40 && strings.Trim(name, "0123456789abcdef") == ""
+	return named(name) || (len(name) == 64 || len(name) == 40) && strings.Trim(name, "0123456789abcdef") == ""
 }
 
 // readCommandLine gives Mage's own reading, which follows, a command line that

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/magefile/mage/mg"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/cli"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/reexec"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
@@ -77,7 +78,7 @@ func open() (*runbook.Runbook, error) {
 }
 
 func openOptions() runbook.OpenOptions {
-	return runbook.OpenOptions{Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program(),
+	return runbook.OpenOptions{Progress: os.Stderr, Terminal: screen.IsTerminal(os.Stderr), Program: program(), Alias: cli.Alias(os.Args[1:]),
 		Defaults: runbook.Defaults{URLVariable: URLVariable, DevCommand: DevCommand, TestCommand: TestCommand, Ports: Ports, Warn: Warn}}
 }
 

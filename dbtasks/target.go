@@ -11,6 +11,7 @@ import (
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/pgrunbook/pgrunbook/dbtasks/internal/cli"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/crash"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
@@ -45,7 +46,7 @@ func (t target) run(ctx context.Context, call func(context.Context, *runbook.Run
 		if p := crash.Caught(recover()); p != nil {
 			err = t.fail(&runbook.Failure{Exit: runbook.ExitNotDone, Code: "crashed", Details: p.Where(6),
 				Message: fmt.Sprintf("dbtasks has a fault and stopped half-way: %s. What was done before is not known.", p),
-				Next:    "look at what is there: " + program() + " db:who"})
+				Next:    "look at what is there: " + program() + " " + cli.WithAlias(cli.Alias(os.Args[1:]), "db:who")})
 		}
 	}()
 	if err := lateLook(t.name); err != nil {

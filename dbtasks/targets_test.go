@@ -87,6 +87,10 @@ func TestAnotherModuleGetsTheTargetsByOneImport(t *testing.T) {
 			if code := exitCode(err); code != 2 || !strings.Contains(out, "DATABASE_URL") {
 				t.Errorf("db:test without settings: exit %d, want 2 and the variable's name:\n%s", code, out)
 			}
+			out, _ = mage(t, dir, "cleanup")
+			if want := "Next: go tool mage " + prefixed(alias, "db:cleanup"); !strings.Contains(out, want) {
+				t.Errorf("%s, want %s", out, want)
+			}
 		})
 	}
 }
@@ -122,6 +126,17 @@ func listed(out string) []string {
 // otherModule is a module that imports dbtasks as a user's would, with a
 // replace in place of a published version.
 func otherModule(t *testing.T, alias string) string {
+	comment := "//mage:import"
+	if alias != "" {
+		comment += " " + alias
+	}
+	return moduleWith(t, "magefiles/magefile.go", "//go:build mage\n\npackage main\n\nimport (\n\t"+comment+"\n\t_ \"github.com/pgrunbook/pgrunbook/dbtasks\"\n)\n")
+}
+
+// moduleWith is a module with this one magefile, that has the dbtasks of this
+// working copy.
+func moduleWith(t *testing.T, magefile, text string) string {
+	t.Helper()
 	dir := t.TempDir()
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -147,11 +162,7 @@ func otherModule(t *testing.T, alias string) string {
 	}
 	write("go.mod", fmt.Sprintf("module example.com/shop\n\ngo 1.26.0\n%s\nrequire github.com/pgrunbook/pgrunbook v0.0.0\n\nreplace github.com/pgrunbook/pgrunbook => %s\n", requires, root))
 	write("go.sum", string(gosum))
-	comment := "//mage:import"
-	if alias != "" {
-		comment += " " + alias
-	}
-	write("magefiles/magefile.go", "//go:build mage\n\npackage main\n\nimport (\n\t"+comment+"\n\t_ \"github.com/pgrunbook/pgrunbook/dbtasks\"\n)\n")
+	write(magefile, text)
 	return dir
 }
 

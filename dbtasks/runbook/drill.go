@@ -142,7 +142,7 @@ func prepareDrill(ctx context.Context, rb *Runbook, server *pgserver.Disposable)
 	if err != nil {
 		return nil, err
 	}
-	drill := &Runbook{cfg: cfg, name: rb.name}
+	drill := &Runbook{cfg: cfg, name: rb.name, alias: rb.alias}
 	return drill, drill.connectLimited()
 }
 

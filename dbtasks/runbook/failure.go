@@ -31,6 +31,10 @@ func (f *Failure) Error() string { return f.Message }
 
 func (f *Failure) Unwrap() error { return f.Err }
 
+// ExitStatus is the exit code with which Mage ends when a target returns this
+// error: 1 not done, 2 a wrong setting or call, 3 refused for safety.
+func (f *Failure) ExitStatus() int { return f.Exit }
+
 // AsFailure turns any error into a Failure: a setting that is wrong is exit 2,
 // anything unforeseen is exit 1. It is nil for nil.
 func AsFailure(err error) *Failure {

@@ -72,7 +72,7 @@ func (rb *Runbook) Monitor(ctx context.Context, o MonitorOptions, emit func(Moni
 // MonitorWith is Monitor for a screen that looks and acts by itself. The Watch
 // is closed when show returns.
 func (rb *Runbook) MonitorWith(ctx context.Context, o MonitorOptions, show func(context.Context, *Watch) error) (MonitorReport, error) {
-	quiet := &Runbook{cfg: rb.cfg, pool: rb.pool, name: rb.name} // lines of progress would run into the screen
+	quiet := &Runbook{cfg: rb.cfg, pool: rb.pool, name: rb.name, alias: rb.alias} // lines of progress would run into the screen
 	r, err := monitored(ctx, quiet, o, WatchOptions{Warn: o.Warn, Sources: true}, show)
 	rb.pool = quiet.pool
 	return r, err

@@ -24,6 +24,7 @@ type Runbook struct {
 	out      io.Writer       // of progress; nil: none
 	terminal bool            // out is a terminal
 	name     string          // how this program is called; empty: mage
+	alias    string          // of the targets in the importing magefile; empty: none
 	unset    error           // why the settings could not be loaded, where it was opened all the same
 
 	connecting sync.Mutex // guards pool against two procedures that connect at once
@@ -49,6 +50,9 @@ type OpenOptions struct {
 	// Program is how the next commands that are named begin: "mage",
 	// "bin/dbtasks"; empty: "mage".
 	Program string
+	// Alias is the name that a magefile imports the targets under
+	// (//mage:import pg): the next commands that are named carry it.
+	Alias string
 
 	// Anyway opens a project whose settings can't be loaded, for a procedure
 	// that needs none; SettingsErr then says why they can't. Files that others
@@ -86,7 +90,7 @@ func OpenWith(dir string, o OpenOptions) (*Runbook, error) {
 	if err != nil && !o.NoProject {
 		cfg = &settings.Config{Root: settings.ProjectRoot(dir)}
 	}
-	return &Runbook{cfg: cfg, out: o.Progress, terminal: o.Terminal, name: o.Program, unset: err}, nil
+	return &Runbook{cfg: cfg, out: o.Progress, terminal: o.Terminal, name: o.Program, alias: o.Alias, unset: err}, nil
 }
 
 // SettingsErr is why the project's settings can't be loaded, where it was

@@ -31,11 +31,15 @@ func (rb *Runbook) progress(format string, args ...any) {
 	}
 }
 
-// Command is a target as the user would type it.
+// Command is a target as the user would type it, with the name that the
+// importing magefile gave these targets in front.
 func (rb *Runbook) Command(target string) string {
 	program := rb.name
 	if program == "" {
 		program = "mage"
+	}
+	if rb.alias != "" {
+		target = rb.alias + ":" + target
 	}
 	return program + " " + target
 }

@@ -181,7 +181,8 @@ func stoppedWhole(t *testing.T, root string, runner *exec.Cmd, port int, orphane
 	go func() { _ = runner.Wait() }() // who started a process has to notice that it ended
 	d := opened(t, root, "DBTASKS_PORTS=1")
 	r, err := d.Stop(ctx, runbook.StopOptions{})
-	if err != nil || !r.OK || r.Gone == 0 || listens(port) {
+	// An orphan may end by itself meanwhile: reflex's had its terminal from it.
+	if err != nil || !r.OK || r.Gone == 0 && !orphaned || listens(port) {
 		t.Errorf("%+v, %v, listens %v", r, err, listens(port))
 	}
 	for _, p := range tree {

@@ -41,6 +41,25 @@ func Find(word string) (Target, bool) {
 	return Target{}, false
 }
 
+// Alias is the name that an importer gave these targets, by the first of them
+// that the arguments call: "pg" of "pg:db:cleanup"; empty: none.
+func Alias(args []string) string {
+	for _, word := range args {
+		if t, ok := Find(word); ok {
+			return strings.TrimSuffix(word[:len(word)-len(t.Name)], ":")
+		}
+	}
+	return ""
+}
+
+// WithAlias is a target's name as it is called under an alias.
+func WithAlias(alias, target string) string {
+	if alias == "" {
+		return target
+	}
+	return alias + ":" + target
+}
+
 func (t Target) flag(name string) (Flag, bool) {
 	for _, f := range t.Flags {
 		if strings.EqualFold(f.Name, name) {
@@ -124,8 +143,8 @@ func (r *reader) general(args []string, i int) (int, error) {
 		}
 	default:
 		for _, word := range args[i+1:] {
-			if t, ok := Find(word); ok {
-				return i, r.wrong(fmt.Sprintf("%s stands before its target", args[i]), r.program+" "+t.Name+" "+args[i])
+			if _, ok := Find(word); ok {
+				return i, r.wrong(fmt.Sprintf("%s stands before its target", args[i]), r.program+" "+word+" "+args[i])
 			}
 		}
 		return i, r.wrong(args[i]+" is no flag of "+r.program, r.program+" -l lists the targets, "+r.program+" -h <target> explains one")
@@ -266,7 +285,7 @@ func (r *reader) stray(before, word string) error {
 		}
 	} else if _, ok := r.target.flag(strings.TrimLeft(before, "-")); ok && strings.HasPrefix(before, "-") {
 		next = fmt.Sprintf("%s %s %s=%s", r.program, r.called, before, word)
-	} else if meant := nearestTarget(word); meant != "" {
+	} else if meant := r.named(nearestTarget(word)); meant != "" {
 		next = r.program + " " + r.called + " " + meant
 	}
 	return r.wrong(fmt.Sprintf("%q after %s is neither a target nor a flag: flags are written -name or -name=value", word, r.called), next)
@@ -281,10 +300,24 @@ func (r *reader) unknown(args []string, i int) error {
 			meant = t.Name
 		}
 	}
-	if meant == "" {
+	if meant = r.named(meant); meant == "" {
 		return r.wrong(fmt.Sprintf("No target is called %q", word), r.program+" -l lists the targets")
 	}
 	return r.wrong(fmt.Sprintf("No target is called %q: did you mean %s?", word, meant), r.program+" "+meant)
+}
+
+// named is a target's name as this program lists it, under its importer's alias
+// where there is one.
+func (r *reader) named(target string) string {
+	if target == "" {
+		return ""
+	}
+	for _, name := range r.others() {
+		if strings.HasSuffix(strings.ToLower(name), ":"+target) {
+			return strings.ToLower(name)
+		}
+	}
+	return target
 }
 
 func (r *reader) wrong(what, next string) error {
