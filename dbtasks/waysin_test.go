@@ -1,11 +1,14 @@
 package dbtasks
 
 import (
+	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The three ways into a magefile that docs/setup.md shows are compiled and run
@@ -57,5 +60,49 @@ func TestTheWaysIntoAMagefileThatTheDocumentationShowsWork(t *testing.T) {
 				t.Errorf("mage %s: exit %d\n%s\nwant exit %d and %q", strings.Join(way.args, " "), exitCode(err), out, way.code, way.want)
 			}
 		})
+	}
+}
+
+func TestAProgramWithoutMageRunsTheEngineItsChildrenIncluded(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("compiles a program of another module")
+	}
+	dir := moduleWith(t, "main.go", `package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
+)
+
+func main() {
+	fmt.Println("main began")
+	rb, err := runbook.OpenWith(".", runbook.OpenOptions{NoProject: true})
+	if err == nil {
+		var r runbook.DrillReport
+		r, err = rb.Drill(context.Background(), runbook.DrillOptions{Slots: 20}, nil)
+		fmt.Println("freed", r.Cleanup.Ended+r.Cleanup.Freed > 0)
+	}
+	if f := runbook.AsFailure(err); f != nil {
+		fmt.Println(f.Message)
+		os.Exit(f.ExitStatus())
+	}
+}
+`)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	build := exec.CommandContext(ctx, "go", "build", "-mod=mod", "-o", "service", ".")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	run := exec.CommandContext(ctx, filepath.Join(dir, "service"))
+	run.Dir, run.Env = dir, withoutSettings(os.Environ())
+	out, err := run.CombinedOutput()
+	if err != nil || strings.Count(string(out), "main began") != 1 || !strings.Contains(string(out), "freed true") {
+		t.Errorf("%v: %s", err, out)
 	}
 }

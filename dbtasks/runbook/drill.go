@@ -53,13 +53,16 @@ const (
 // Drill rehearses the emergency on a PostgreSQL of its own: a process leaks
 // sessions as hot reload does until the server refuses, then the real cleanup
 // and the real test run against it. It leaves nothing behind, whatever ends it.
+// emit is called with each event; it may be nil.
 func (rb *Runbook) Drill(ctx context.Context, o DrillOptions, emit func(DrillEvent)) (DrillReport, error) {
 	var r DrillReport
 	if o.Slots < 8 || o.Slots > 500 {
 		return r, &Failure{Exit: ExitSettings, Code: "usage", Message: fmt.Sprintf("-slots wants a number from 8 to 500, not %d; nothing was touched.", o.Slots), Next: rb.Command("dev:drill -slots=20")}
 	}
 	began := time.Now()
-	say := func(format string, args ...any) { emit(DrillEvent{time.Since(began), fmt.Sprintf(format, args...)}) }
+	say := func(format string, args ...any) {
+		told(emit)(DrillEvent{time.Since(began), fmt.Sprintf(format, args...)})
+	}
 	server, err := startDrillServer(ctx, rb, o, say, &r)
 	if err != nil {
 		return r, err

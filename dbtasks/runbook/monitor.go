@@ -48,11 +48,12 @@ type MonitorReport struct {
 	History  History `json:"-"` // what was seen, also when the run was cut short
 }
 
-// Monitor looks until the run is over and hands every sample to emit. It
+// Monitor looks until the run is over and hands every sample to emit, which may be nil. It
 // holds one session for the whole run. A server that goes away is a sample
 // too, and the next one logs in again; only a first login that fails for
 // another reason than missing slots is an error.
 func (rb *Runbook) Monitor(ctx context.Context, o MonitorOptions, emit func(MonitorSample)) (MonitorReport, error) {
+	emit = told(emit)
 	return monitored(ctx, rb, o, WatchOptions{Warn: o.Warn}, func(ctx context.Context, w *Watch) error {
 		l, err := w.Look(ctx)
 		if err != nil {

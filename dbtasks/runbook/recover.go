@@ -83,7 +83,8 @@ type recovery struct {
 }
 
 // Recover plans the five steps, hands each to emit when it is over, and stops
-// at the first that fails. With Dry it only plans.
+// at the first that fails. With Dry it only plans. planned is called with the
+// plan before anything is done. Both may be nil.
 func (rb *Runbook) Recover(ctx context.Context, o RecoverOptions, planned func(RecoverReport), emit func(Step)) (RecoverReport, error) {
 	var report RecoverReport
 	switch o.Restart {
@@ -102,12 +103,12 @@ func (rb *Runbook) Recover(ctx context.Context, o RecoverOptions, planned func(R
 	if readOnly {
 		o.Dry = true
 	}
-	r := &recovery{rb: rb, o: o, report: &report, emit: emit, began: time.Now()}
+	r := &recovery{rb: rb, o: o, report: &report, emit: told(emit), began: time.Now()}
 	defer r.close()
 	if err := r.plan(ctx); err != nil {
 		return report, err
 	}
-	planned(report)
+	told(planned)(report)
 	if readOnly {
 		return report, refusedReadOnly(rb, "dev:recover")
 	}

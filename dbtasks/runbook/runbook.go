@@ -24,6 +24,14 @@ import (
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/settings"
 )
 
+// told is a caller's function that hears of events, or one that does nothing.
+func told[T any](f func(T)) func(T) {
+	if f == nil {
+		return func(T) {}
+	}
+	return f
+}
+
 // progress writes one line for people.
 func (rb *Runbook) progress(format string, args ...any) {
 	if rb.out != nil {

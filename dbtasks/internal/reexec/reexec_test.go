@@ -98,3 +98,10 @@ func TestWhatTestsStartHearsAHangupAlsoUnderNohup(t *testing.T) {
 		t.Errorf("%v, %s", err, out)
 	}
 }
+
+func TestAProcessWhoseRoleNobodyPlayedStartsNothing(t *testing.T) {
+	t.Setenv("DBTASKS_ROLE", "supervisor") // as in a program that never calls Run
+	if err := reexec.Command(t.Context(), "echo").Run(); err == nil || !strings.Contains(err.Error(), "supervisor") {
+		t.Errorf("%v, want a refusal: it would start itself without end", err)
+	}
+}
