@@ -32,13 +32,16 @@ func (Db) Test(
 func (Db) Cleanup(
 	ctx context.Context,
 	force *bool, // every client session of this database, not only idle ones
-	idle *time.Duration, // only sessions that have been idle at least this long
+	idle *time.Duration, // only sessions that have been idle, or in the state of -state, at least this long
+	state *string, // only sessions in this state: idle, idle_in_transaction or active
+	pid *int, // only this session, whatever it does: a pid of db:who
+	cancel *bool, // cancel running statements, and leave the sessions
 	dry *bool, // say what would end and why; touch nothing
 	remote *string, // the database's name: allow a server that is not this machine's, and end only this role's sessions
 	json *bool, // one JSON object on standard output
 ) error {
 	return target{name: "db:cleanup", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
-		o := runbook.CleanupOptions{Force: isSet(force), Idle: or(idle, 0), Dry: isSet(dry), Remote: or(remote, "")}
+		o := runbook.CleanupOptions{Force: isSet(force), Idle: or(idle, 0), State: or(state, ""), PID: or(pid, 0), Cancel: isSet(cancel), Dry: isSet(dry), Remote: or(remote, "")}
 		if force == nil && npmForce(os.Environ(), os.Getppid()) {
 			o.Force = true
 			say("npm run … --force: counts as -force (npm keeps the flag to itself and sets npm_config_force)")

@@ -16,6 +16,9 @@ import (
 type CleanupOptions struct {
 	Force  bool          // every client session of the database, not only idle ones
 	Idle   time.Duration // only sessions that have been in their state at least this long; 0: any
+	State  string        // only sessions in this state: "idle", "idle_in_transaction" or "active"; empty: what is idle and not in use
+	PID    int           // only this session, whatever it does; 0: any
+	Cancel bool          // cancel running statements, and leave the sessions
 	Dry    bool          // make the plan and apply nothing
 	Remote string        // allow a server that is not this machine's, by its database's name
 	Spare  Spare         // whose sessions are left alone
@@ -38,11 +41,14 @@ type CleanupReport struct {
 	OK        bool      `json:"ok"` // everything that was to end is gone, and a slot is free
 	Dry       bool      `json:"dry"`
 	Force     bool      `json:"force"`
+	State     string    `json:"state,omitempty"` // -state
+	PID       int       `json:"pid,omitempty"`   // -pid
+	Cancel    bool      `json:"cancel"`          // the statements were cancelled, and the sessions left
 	Target    Target    `json:"target"`
 	Route     Route     `json:"route"`
 	Found     int       `json:"found"`     // client sessions of the database, our own left out
 	Plan      []Session `json:"plan"`      // to be ended
-	Ended     int       `json:"ended"`     // of these, seen to be gone
+	Ended     int       `json:"ended"`     // of these, seen to be gone; with Cancel, to run that statement no more
 	Freed     int       `json:"freed"`     // idle sessions of this database ended before, by SIGTERM, to get in
 	Spared    []Judged  `json:"spared"`    // left alone, and why
 	Refused   []Judged  `json:"refused"`   // this role may not end them
@@ -68,16 +74,15 @@ func (rb *Runbook) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport
 	if o.Caller == "" {
 		o.Caller = "db:cleanup"
 	}
-	if o.Idle < 0 {
-		return CleanupReport{}, &Failure{Exit: ExitSettings, Code: "usage", Message: "-idle wants a duration that is not negative; nothing was touched.",
-			Next: rb.Command("db:cleanup -idle=5m")}
+	if err := o.check(rb); err != nil {
+		return CleanupReport{}, err
 	}
 	if rb.cfg.ReadOnly && !o.Dry {
 		return cleanupReadOnly(ctx, rb, o, func(o CleanupOptions) (CleanupReport, error) { return rb.Cleanup(ctx, o) })
 	}
 	began := time.Now()
 	looked := machine.Begin(ctx)
-	a, err := open(ctx, rb, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: true, dry: o.Dry, looked: looked, force: o.Force, idle: o.Idle, spare: o.Spare})
+	a, err := open(ctx, rb, openOptions{caller: o.Caller, remote: o.Remote, harm: true, signal: !o.exact(), dry: o.Dry, looked: looked, force: o.Force, idle: o.Idle, spare: o.Spare})
 	var plan *dryPlan
 	if errors.As(err, &plan) {
 		return planned(rb, plan, o), nil
@@ -100,7 +105,7 @@ func (rb *Runbook) Cleanup(ctx context.Context, o CleanupOptions) (CleanupReport
 
 // newCleanupReport has its lists made: JSON shows [] and not null.
 func newCleanupReport(target Target, route Route, o CleanupOptions) CleanupReport {
-	return CleanupReport{Dry: o.Dry, Force: o.Force, Target: target, Route: route,
+	return CleanupReport{Dry: o.Dry, Force: o.Force, State: o.State, PID: o.PID, Cancel: o.Cancel, Target: target, Route: route,
 		Plan: []pgops.Session{}, Spared: []pgops.Judged{}, Refused: []pgops.Judged{}, LeftOver: []pgops.Session{}, CameBack: []pgops.Session{},
 		Holders: []Source{}, InUseBy: []Source{}, BackBy: []Source{}}
 }
@@ -113,7 +118,7 @@ func cleanup(ctx context.Context, rb *Runbook, a *access, o CleanupOptions, look
 	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
 	defer cancel()
 	began := time.Now()
-	end := pgops.EndOptions{Database: rb.pool.URL().Database, Force: o.Force, Idle: o.Idle, Only: o.Only}
+	end := o.endOptions(rb.pool.URL().Database)
 	r, err := planCleanup(ctx, rb, a, o, &end, looked)
 	if err != nil {
 		return r, cutBefore(ctx, rb, a, o, err)
@@ -126,6 +131,11 @@ func cleanup(ctx context.Context, rb *Runbook, a *access, o CleanupOptions, look
 	result, err := pgops.End(ctx, a.conn, end)
 	done()
 	r.take(result)
+	if err == nil {
+		if missed := r.missed(rb, o); missed != nil {
+			return r, missed
+		}
+	}
 	if err != nil && endedByOther(err) {
 		// Another run with -force, or an administrator, ended our own session
 		// while we waited: ask again with a new one what is left.
@@ -138,7 +148,7 @@ func cleanup(ctx context.Context, rb *Runbook, a *access, o CleanupOptions, look
 	}
 	// A cleanup is there to free slots: where none is free it is not done. A dry
 	// run only looks.
-	r.OK = len(r.LeftOver) == 0 && len(r.Refused) == 0 && (o.Dry || r.Free > 0)
+	r.OK = len(r.LeftOver) == 0 && len(r.Refused) == 0 && (o.Dry || r.Free > 0 || o.exact()) && (o.PID == 0 || len(r.Plan) > 0)
 	r.ElapsedMS = time.Since(began).Milliseconds()
 	r.Next = r.next(rb)
 	return r, nil

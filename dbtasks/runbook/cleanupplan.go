@@ -61,7 +61,7 @@ func planCleanup(ctx context.Context, rb *Runbook, a *access, o CleanupOptions, 
 	if o.Spare == SpareProject {
 		end.Spare = sc.heldBy(clients, machine.Ours)
 	}
-	if end.Impostors = sc.impostors(all, clients, o.Force); len(end.Impostors) > 0 {
+	if end.Impostors = sc.impostors(all, clients, end.Force); len(end.Impostors) > 0 {
 		again := *end
 		again.Dry = true
 		if dry, err = pgops.End(ctx, a.conn, again); err != nil {
@@ -70,7 +70,7 @@ func planCleanup(ctx context.Context, rb *Runbook, a *access, o CleanupOptions, 
 	}
 	end.Pooled, end.Others = sc.inUse(all, clients), sc.heldBy(clients, machine.Another)
 	spared := end.Spare
-	if !o.Force {
+	if !end.Force {
 		spared = slices.Concat(spared, end.Pooled, end.Others)
 	}
 	var inUse []pgops.Session

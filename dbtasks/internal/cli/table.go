@@ -6,7 +6,10 @@ package cli
 var Targets = []Target{
 	{Name: "db:cleanup", Synopsis: "ends the idle sessions of this database.", Help: "Cleanup ends the idle sessions of this database.  Exit 0: all that was to end is gone. Exit 1: something is left, and said. Exit 2: a setting or flag is wrong. Exit 3: the server is not proven to be this machine's.", Flags: []Flag{
 		{Name: "force", Type: "bool", Help: "every client session of this database, not only idle ones"},
-		{Name: "idle", Type: "time.Duration", Help: "only sessions that have been idle at least this long"},
+		{Name: "idle", Type: "time.Duration", Help: "only sessions that have been idle, or in the state of -state, at least this long"},
+		{Name: "state", Type: "string", Help: "only sessions in this state: idle, idle_in_transaction or active"},
+		{Name: "pid", Type: "int", Help: "only this session, whatever it does: a pid of db:who"},
+		{Name: "cancel", Type: "bool", Help: "cancel running statements, and leave the sessions"},
 		{Name: "dry", Type: "bool", Help: "say what would end and why; touch nothing"},
 		{Name: "remote", Type: "string", Help: "the database's name: allow a server that is not this machine's, and end only this role's sessions"},
 		{Name: "json", Type: "bool", Help: "one JSON object on standard output"},

@@ -20,6 +20,9 @@ type EndOptions struct {
 	Pooled   []int         // backends that a pooler holds for its clients, by pid: left alone unless Force
 	Others   []int         // backends that another project's running process holds, by pid: left alone unless Force
 	Only     []SessionID   // nothing but these; nil: no such restriction
+	PID      int           // only this backend, whatever its state; 0: any
+	State    State         // only sessions in this state, idle, idle in transaction (aborted or not) or active, and these whatever it is; empty: by Force
+	Cancel   bool          // cancel the statement, and leave the session
 	// Impostors have the tool's application_name and are no runs of it: anybody
 	// may choose a name. Others of that name are left alone.
 	Impostors []SessionID
@@ -50,7 +53,8 @@ const (
 	VerdictListens   Verdict = "listens for notifications (LISTEN)"
 	VerdictLocks     Verdict = "holds an advisory lock"
 	VerdictTemporary Verdict = "has temporary tables"
-	VerdictRefused   Verdict = "not permitted" // this role may not end that role's sessions
+	VerdictState     Verdict = "in another state" // than the one that was asked for
+	VerdictRefused   Verdict = "not permitted"    // this role may not end that role's sessions
 )
 
 // Judged is a session of the database and what was decided about it.
@@ -120,7 +124,8 @@ ranked AS MATERIALIZED (
 // $1 database, $2 force, $3 idle in ms, $4 dry, $5 only role or empty,
 // $6 pids to spare, $7/$8 pids and starts that alone may be ended, or NULL,
 // $9 pids of a pooler, $10/$11 pids and starts of sessions that only have the
-// tool's name, $12 pids that another project holds.
+// tool's name, $12 pids that another project holds, $13 only this state or
+// empty, $14 only this pid or 0, $15 cancel the statement alone.
 const endSQL = `
 WITH ` + idleInUse + `, seen AS MATERIALIZED (
 	SELECT a.*, a.backend_type IS NULL AS hidden,
@@ -131,6 +136,7 @@ WITH ` + idleInUse + `, seen AS MATERIALIZED (
 	LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid
 	WHERE ` + client + ` AND a.datid OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) $1::pg_catalog.text)
 		AND a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
+		AND ($14::int OPERATOR(pg_catalog.=) 0 OR a.pid OPERATOR(pg_catalog.=) $14::int)
 		AND ($7::int[] IS NULL OR EXISTS (
 			SELECT FROM unnest($7::int[], $8::timestamp with time zone[]) AS o(pid, started)
 			WHERE o.pid OPERATOR(pg_catalog.=) a.pid AND o.started OPERATOR(pg_catalog.=) a.backend_start))
@@ -143,8 +149,9 @@ WITH ` + idleInUse + `, seen AS MATERIALIZED (
 		WHEN a.pid OPERATOR(pg_catalog.=) ANY ($6::int[]) THEN 'used by this project'
 		WHEN NOT $2::boolean AND a.pid OPERATOR(pg_catalog.=) ANY ($9::int[]) THEN '` + string(VerdictPooled) + `'
 		WHEN NOT $2::boolean AND coalesce(a.state, 'disabled') OPERATOR(pg_catalog.=) 'disabled' THEN 'state hidden from this role'
-		WHEN NOT $2::boolean AND a.state OPERATOR(pg_catalog.~~) 'idle in transaction%' THEN 'idle in transaction'
-		WHEN NOT $2::boolean AND a.state OPERATOR(pg_catalog.<>) 'idle' THEN 'active'
+		WHEN $13::pg_catalog.text OPERATOR(pg_catalog.<>) '' AND coalesce(pg_catalog.replace(a.state, ' (aborted)', ''), '') OPERATOR(pg_catalog.<>) $13::pg_catalog.text THEN '` + string(VerdictState) + `'
+		WHEN NOT $2::boolean AND $13::pg_catalog.text OPERATOR(pg_catalog.=) '' AND a.state OPERATOR(pg_catalog.~~) 'idle in transaction%' THEN 'idle in transaction'
+		WHEN NOT $2::boolean AND $13::pg_catalog.text OPERATOR(pg_catalog.=) '' AND a.state OPERATOR(pg_catalog.<>) 'idle' THEN 'active'
 		WHEN NOT $2::boolean AND a.pid OPERATOR(pg_catalog.=) ANY ($12::int[]) THEN '` + string(VerdictOthers) + `'
 		WHEN NOT $2::boolean AND a.query OPERATOR(pg_catalog.~*) '(^|;|\*/|\n)\s*listen\s+["[:alpha:]_]' THEN '` + string(VerdictListens) + `'
 		WHEN NOT $2::boolean AND a.pid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT l.pid FROM advisory l)) THEN '` + string(VerdictLocks) + `'
@@ -155,7 +162,8 @@ WITH ` + idleInUse + `, seen AS MATERIALIZED (
 	FROM seen a
 )
 SELECT pg_catalog.clock_timestamp(), ` + sessionColumns + `, a.verdict,
-	CASE WHEN a.verdict OPERATOR(pg_catalog.=) 'end' AND NOT $4::boolean THEN pg_catalog.pg_terminate_backend(a.pid) ELSE false END
+	CASE WHEN a.verdict OPERATOR(pg_catalog.=) 'end' AND NOT $4::boolean THEN
+		CASE WHEN $15::boolean THEN pg_catalog.pg_cancel_backend(a.pid) ELSE pg_catalog.pg_terminate_backend(a.pid) END ELSE false END
 FROM judged a LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) a.datid
 ORDER BY a.backend_start NULLS LAST, a.pid`
 
@@ -163,8 +171,8 @@ ORDER BY a.backend_start NULLS LAST, a.pid`
 type EndResult struct {
 	At       time.Time // the server's clock when the statement ran; zero when it saw no session
 	Judged   []Judged  // every other client session of the database
-	Ended    []Session // signalled, and seen to be gone
-	LeftOver []Session // signalled, and still there when the wait was over
+	Ended    []Session // signalled, and seen to be gone; with Cancel, to run that statement no more
+	LeftOver []Session // signalled, and still there, or still at it, when the wait was over
 }
 
 // End judges every client session of a database and, unless Dry, ends those
@@ -183,7 +191,7 @@ func End(ctx context.Context, conn *pgx.Conn, o EndOptions) (EndResult, error) {
 	}
 	impostorPIDs, impostorStarts := columns(o.Impostors)
 	rows, err := conn.Query(ctx, endSQL, execMode(conn),
-		o.Database, o.Force, o.Idle.Milliseconds(), o.Dry, o.OnlyRole, int4s(o.Spare), onlyPIDs, onlyStarts, int4s(o.Pooled), impostorPIDs, impostorStarts, int4s(o.Others))
+		o.Database, o.Force, o.Idle.Milliseconds(), o.Dry, o.OnlyRole, int4s(o.Spare), onlyPIDs, onlyStarts, int4s(o.Pooled), impostorPIDs, impostorStarts, int4s(o.Others), o.State, o.PID, o.Cancel)
 	if err != nil {
 		return res, fmt.Errorf("end sessions: %w", err)
 	}
@@ -204,7 +212,11 @@ func End(ctx context.Context, conn *pgx.Conn, o EndOptions) (EndResult, error) {
 			waiting = append(waiting, j.Session)
 		}
 	}
-	res.Ended, res.LeftOver, err = AwaitGone(ctx, conn, waiting)
+	if o.Cancel {
+		res.Ended, res.LeftOver, err = awaitCancelled(ctx, conn, waiting, res.At)
+	} else {
+		res.Ended, res.LeftOver, err = AwaitGone(ctx, conn, waiting)
+	}
 	return res, err
 }
 
@@ -224,73 +236,4 @@ func int4s(list []int) []int32 {
 		out = append(out, int32(n))
 	}
 	return out
-}
-
-// goneTimeout is how long End waits for signalled sessions to be gone. The
-// server needs about 1.3 ms for each, a busy one longer.
-const goneTimeout = 5 * time.Second
-
-// pauseBefore is how long to wait before the sessions are looked for again: half
-// of what the rest will need at the rate that is seen, so that the last look
-// comes soon after the last session and few looks keep the server from its
-// work; but an eighth of the time so far where the rest does not end at all.
-func pauseBefore(soFar time.Duration, gone, left int) time.Duration {
-	pause := soFar / 8
-	if gone > 0 {
-		pause = max(pause, soFar*time.Duration(left)/time.Duration(2*gone))
-	}
-	return min(max(pause, 2*time.Millisecond), 50*time.Millisecond)
-}
-
-// AwaitGone polls until none of the sessions is left. A session that is hidden
-// has no backend_start to compare: its pid decides then.
-func AwaitGone(ctx context.Context, conn *pgx.Conn, sessions []Session) (gone, left []Session, err error) {
-	left = sessions
-	began := time.Now()
-	for len(left) > 0 {
-		present, err := presentOf(ctx, conn, left)
-		if err != nil {
-			return gone, left, err
-		}
-		var still []Session
-		for _, s := range left {
-			started, here := present[s.PID]
-			if here && (s.BackendStart == nil || started == nil || s.BackendStart.Equal(*started)) {
-				still = append(still, s)
-			} else {
-				gone = append(gone, s)
-			}
-		}
-		if left = still; len(left) == 0 || time.Since(began) > goneTimeout {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return gone, left, ctx.Err()
-		case <-time.After(pauseBefore(time.Since(began), len(gone), len(left))):
-		}
-	}
-	return gone, left, nil
-}
-
-func presentOf(ctx context.Context, conn *pgx.Conn, sessions []Session) (map[int]*time.Time, error) {
-	pids := make([]int, len(sessions))
-	for i, s := range sessions {
-		pids[i] = s.PID
-	}
-	rows, err := conn.Query(ctx, `SELECT a.pid, a.backend_start FROM `+activity+` WHERE a.pid OPERATOR(pg_catalog.=) ANY ($1::int[])`,
-		execMode(conn), int4s(pids))
-	if err != nil {
-		return nil, fmt.Errorf("look for ended sessions: %w", err)
-	}
-	present := make(map[int]*time.Time)
-	var pid int
-	var started *time.Time
-	if _, err := pgx.ForEachRow(rows, []any{&pid, &started}, func() error {
-		present[pid] = started
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("look for ended sessions: %w", err)
-	}
-	return present, nil
 }

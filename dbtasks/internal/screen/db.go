@@ -92,15 +92,22 @@ func (p *Printer) Cleanup(r runbook.CleanupReport) {
 
 // CleanupOutcome is a cleanup's first line, and whether it is a good one.
 func CleanupOutcome(r runbook.CleanupReport) (ok bool, text string) {
-	kind := "idle session"
-	if r.Force {
-		kind = "session"
+	kind := kindOf(r)
+	if r.PID != 0 && len(r.Plan)+len(r.Refused) == 0 && len(r.Spared) > 0 {
+		return false, fmt.Sprintf("The session with pid %d of %s is spared: %s.", r.PID, r.Target.Named(), r.Spared[0].Verdict)
+	}
+	if r.Cancel && r.OK && !r.Dry && len(r.Plan) > 0 {
+		return true, fmt.Sprintf("Cancelled %s of %s, and left the sessions.", plural(r.Ended, "running statement"), r.Target.Named())
 	}
 	switch {
 	case r.PGlite:
 		return true, fmt.Sprintf("Nothing to end: %s at %s is PGlite (prisma dev), which has one connection, and that was ours.", r.Target.Named(), r.Target.At())
 	case r.Dry:
-		return true, fmt.Sprintf("Would end %s of %s at %s; nothing was touched.", plural(len(r.Plan), kind), r.Target.Named(), r.Target.At())
+		verb := "end"
+		if r.Cancel {
+			verb = "cancel"
+		}
+		return true, fmt.Sprintf("Would "+verb+" %s of %s at %s; nothing was touched.", plural(len(r.Plan), kind), r.Target.Named(), r.Target.At())
 	case !r.OK && len(r.LeftOver)+len(r.Refused) == 0:
 		return false, fmt.Sprintf("Ended %s of %s, and no slot is free: %d of %d usable slots are taken.", plural(r.Ended+r.Freed, kind), r.Target.Named(), r.Slots.Used, r.Usable)
 	case !r.OK:
@@ -110,6 +117,23 @@ func CleanupOutcome(r runbook.CleanupReport) (ok bool, text string) {
 		return true, fmt.Sprintf("No %s of %s to end; %d of %d usable slots are free.", kind, r.Target.Named(), r.Free, r.Usable)
 	}
 	return true, fmt.Sprintf("Ended %s of %s, all gone; %d of %d usable slots are free.", plural(r.Ended+r.Freed, kind), r.Target.Named(), r.Free, r.Usable)
+}
+
+// kindOf is what the cleanup was to end.
+func kindOf(r runbook.CleanupReport) string {
+	switch {
+	case r.Cancel:
+		return "running statement"
+	case r.PID != 0:
+		return "session"
+	case r.State == "idle_in_transaction":
+		return "idle-in-transaction session"
+	case r.State == "active":
+		return "active session"
+	case r.Force && r.State == "":
+		return "session"
+	}
+	return "idle session"
 }
 
 // judged shows sessions that were left alone: one line for each that holds a
