@@ -108,10 +108,10 @@ func decode(t *testing.T, text string) map[string]any {
 // fields are the top-level fields of each target's JSON, as docs/targets.md has them.
 var fields = map[string]string{
 	"db:test -json":               "ok address target route version pooler login_ms latency_ms slots usable free pool_limit in_recovery",
-	"db:cleanup -json":            "ok dry force target route found plan ended freed spared refused hidden left_over came_back holders in_use_by came_back_by slots usable free elapsed_ms",
+	"db:cleanup -json":            "ok dry force cancel target route found plan ended freed spared refused hidden left_over came_back holders in_use_by came_back_by slots usable free elapsed_ms",
 	"db:monitor -once -json":      "ok time sessions idle active idle_in_transaction other slots groups used usable percent refused",
 	"db:limits -json":             "ok target route version slots usable free role_limits database_limits timeouts pool_limit sources processes wanted available memory advice",
-	"db:who -json":                "ok target route slots usable free sources sessions",
+	"db:who -json":                "ok target route slots usable free sources sessions blockers",
 	"dev:check -json":             "ok root wrong cant_tell items clients no_client files took_ms",
 	"dev:stop -dry -json":         "ok dry root plan gone left came_back spared not_judged holders databases took_ms",
 	"db:test -json -wait=1ms bad": "ok error message details next",

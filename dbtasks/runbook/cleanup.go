@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -150,7 +151,7 @@ func cleanup(ctx context.Context, rb *Runbook, a *access, o CleanupOptions, look
 	// run only looks.
 	r.OK = len(r.LeftOver) == 0 && len(r.Refused) == 0 && (o.Dry || r.Free > 0 || o.exact()) && (o.PID == 0 || len(r.Plan) > 0)
 	r.ElapsedMS = time.Since(began).Milliseconds()
-	r.Next = r.next(rb)
+	r.Next = cmp.Or(r.next(rb), r.Next)
 	return r, nil
 }
 
@@ -214,6 +215,9 @@ func (r *CleanupReport) settle(ctx context.Context, rb *Runbook, a *access, sinc
 		}
 		sc := a.scene(ctx, rb, m)
 		r.BackBy = sources(sc, r.CameBack, sc.holders(ctx, r.CameBack))
+	}
+	if err := r.blockedBySpared(ctx, rb, a, now); err != nil {
+		return err
 	}
 	r.Slots = a.server.Slots
 	r.Slots.Used = len(now) + 1 // our own

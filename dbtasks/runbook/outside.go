@@ -46,7 +46,7 @@ func whoWithoutSession(ctx context.Context, rb *Runbook, refusal *Failure) (WhoR
 	if len(sessions) == 0 {
 		return WhoReport{}, refusal
 	}
-	r := WhoReport{OK: true, Target: targetOf(rb.pool.URL(), sc.srv), Route: RouteOutside, Sessions: []WhoSession{}, Refusal: refusal.Message}
+	r := WhoReport{OK: true, Target: targetOf(rb.pool.URL(), sc.srv), Route: RouteOutside, Sessions: []WhoSession{}, Blockers: []Blocker{}, Refusal: refusal.Message}
 	if pgops.Cause(refusal.Code) == pgops.CausePoolerLimit {
 		sc.bouncer = askBouncer(ctx, rb, sc.Machine)
 	}

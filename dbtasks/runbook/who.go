@@ -21,6 +21,8 @@ type WhoReport struct {
 	Free     int          `json:"free"`
 	Sources  []Source     `json:"sources"`           // most sessions first
 	Sessions []WhoSession `json:"sessions"`          // by source, oldest first
+	Blockers []Blocker    `json:"blockers"`          // sessions that others wait for, most waiting first
+	Next     string       `json:"next,omitempty"`    // the command that goes on from here
 	Refusal  string       `json:"refusal,omitempty"` // why there was no session to ask with; then slots are not known
 	// Bouncer is the PgBouncer that DATABASE_URL leads to, with its clients.
 	Bouncer *Bouncer `json:"pgbouncer,omitempty"`
@@ -51,6 +53,10 @@ func (rb *Runbook) Who(ctx context.Context) (WhoReport, error) {
 	if err != nil {
 		return WhoReport{}, unanswered(ctx, rb, err)
 	}
+	waits, err := pgops.Waits(ctx, a.conn)
+	if err != nil {
+		return WhoReport{}, unanswered(ctx, rb, err)
+	}
 	m, err := looked.Machine(server.Ends(sessions))
 	if err != nil {
 		return WhoReport{}, err
@@ -59,6 +65,8 @@ func (rb *Runbook) Who(ctx context.Context) (WhoReport, error) {
 	slots := a.server.Slots
 	r := WhoReport{OK: true, Target: targetOf(rb.pool.URL(), sc.srv), Route: a.route, Slots: slots, Usable: slots.Usable(), Free: slots.Free(), Sessions: []WhoSession{}}
 	r.fill(ctx, sc, sessions)
+	r.Blockers = blockers(waits, sessions, r.Sources)
+	r.Next = r.unblock(rb)
 	r.addBouncer(ctx, sc, rb)
 	return r, nil
 }
@@ -100,6 +108,9 @@ func (r *WhoReport) fill(ctx context.Context, sc scene, sessions []pgops.Session
 
 // Headline is the outcome for people, and the same line wherever slots run short.
 func (r WhoReport) Headline() string {
+	if len(r.Blockers) > 0 {
+		return fmt.Sprintf("%s; %s in use", r.Blockers[0].Words(), slotsInUse(r.Slots))
+	}
 	processes := 0
 	for _, s := range r.Sources {
 		if s.PID != 0 {

@@ -128,17 +128,7 @@ func FailureText(f *runbook.Failure) string {
 }
 
 // Age is a duration as people say it: "4 s", "3 min", "2 h 5 min".
-func Age(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	}
-	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
-}
+func Age(d time.Duration) string { return plain.Age(d) }
 
 // plural is "1 session", "2 sessions".
 func plural(n int, noun string) string {

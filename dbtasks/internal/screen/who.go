@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -29,6 +30,21 @@ func (p *Printer) Who(r runbook.WhoReport) {
 			p.line("    %s: %s, %d idle; of %s, role %s, database %s", s.Name(), plural(s.Count, "client"), s.Idle, names(s.Applications), strings.Join(s.Roles, ", "), strings.Join(s.Databases, ", "))
 		}
 	}
+	for _, b := range r.Blockers {
+		p.line("  %s:", b.Words())
+		for i, w := range b.Waiting {
+			if i == mostLines {
+				p.line("    and %d more", len(b.Waiting)-mostLines)
+				break
+			}
+			since := ""
+			if w.ForMS > 0 {
+				since = " for " + Age(time.Duration(w.ForMS)*time.Millisecond)
+			}
+			p.line("  %spid %d waits%s for %s", strings.Repeat("  ", w.Depth), w.PID, since, cmp.Or(w.Lock, "a lock"))
+		}
+	}
+	p.next(r.Next)
 	if len(r.Sessions) == 0 {
 		return
 	}
