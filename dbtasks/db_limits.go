@@ -2,6 +2,7 @@ package dbtasks
 
 import (
 	"context"
+	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/screen"
 	"github.com/pgrunbook/pgrunbook/dbtasks/runbook"
@@ -14,10 +15,11 @@ import (
 func (Db) Limits(
 	ctx context.Context,
 	raise *int, // set max_connections to this many (ALTER SYSTEM, restart, verify)
+	timeout *time.Duration, // end this role's sessions that are idle in this database for so long (ALTER ROLE; 0: take it back)
 	json *bool, // one JSON object on standard output
 ) error {
 	return target{name: "db:limits", json: isSet(json)}.run(ctx, func(ctx context.Context, d *runbook.Runbook) (result, error) {
-		report, err := d.Limits(ctx, runbook.LimitsOptions{Raise: raise})
+		report, err := d.Limits(ctx, runbook.LimitsOptions{Raise: raise, Timeout: timeout})
 		return result{report: report, text: func(p *screen.Printer) { p.Limits(report) }, exit: exitOf(report.OK)}, err
 	})
 }

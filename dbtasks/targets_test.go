@@ -15,7 +15,7 @@ import (
 // contract is every target and its flags, as -h shows them.
 var contract = []string{
 	"db:cleanup cancel=bool dry=bool force=bool idle=time.Duration json=bool pid=int remote=string state=string",
-	"db:limits json=bool raise=int",
+	"db:limits json=bool raise=int timeout=time.Duration",
 	"db:monitor For=time.Duration every=time.Duration json=bool once=bool svg=string warn=int",
 	"db:test json=bool wait=time.Duration",
 	"db:who json=bool",

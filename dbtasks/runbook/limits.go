@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/hostops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/machine"
@@ -12,32 +13,34 @@ import (
 
 // LimitsOptions are the flags of db:limits.
 type LimitsOptions struct {
-	Raise *int // set max_connections to this; nil: only look
+	Raise   *int           // set max_connections to this; nil: only look
+	Timeout *time.Duration // set the idle timeouts of the URL's role in its database; 0: take them back; nil: only look
 }
 
 // LimitsReport is how many sessions the server gives, who could want how many,
 // and what would help, best first.
 type LimitsReport struct {
-	OK             bool         `json:"ok"`
-	Target         Target       `json:"target"`
-	Route          Route        `json:"route"`
-	Version        string       `json:"version"`
-	Slots          Slots        `json:"slots"`
-	Usable         int          `json:"usable"`
-	Free           int          `json:"free"`
-	RoleLimits     []NamedLimit `json:"role_limits"`     // ours first, then others that are set
-	DatabaseLimits []NamedLimit `json:"database_limits"` // the same
-	Timeouts       []Timeout    `json:"timeouts"`        // as they apply to our role in our database
-	PoolLimit      int          `json:"pool_limit"`      // of DATABASE_URL
-	Sources        []Source     `json:"sources"`
-	Processes      int          `json:"processes"` // local ones that hold sessions of our role in our database
-	Wanted         int          `json:"wanted"`    // Processes times PoolLimit
-	Available      int          `json:"available"` // to those processes: what others hold is gone
-	Memory         Memory       `json:"memory"`
-	Advice         []Advice     `json:"advice"`
-	Raise          *Raise       `json:"raise,omitempty"`
-	Refusal        string       `json:"refusal,omitempty"` // why there was no session to ask with; then the limits are not known
-	Next           string       `json:"next,omitempty"`
+	OK             bool           `json:"ok"`
+	Target         Target         `json:"target"`
+	Route          Route          `json:"route"`
+	Version        string         `json:"version"`
+	Slots          Slots          `json:"slots"`
+	Usable         int            `json:"usable"`
+	Free           int            `json:"free"`
+	RoleLimits     []NamedLimit   `json:"role_limits"`     // ours first, then others that are set
+	DatabaseLimits []NamedLimit   `json:"database_limits"` // the same
+	Timeouts       []Timeout      `json:"timeouts"`        // as they apply to our role in our database
+	PoolLimit      int            `json:"pool_limit"`      // of DATABASE_URL
+	Sources        []Source       `json:"sources"`
+	Processes      int            `json:"processes"` // local ones that hold sessions of our role in our database
+	Wanted         int            `json:"wanted"`    // Processes times PoolLimit
+	Available      int            `json:"available"` // to those processes: what others hold is gone
+	Memory         Memory         `json:"memory"`
+	Advice         []Advice       `json:"advice"`
+	Raise          *Raise         `json:"raise,omitempty"`
+	Timeout        *TimeoutChange `json:"timeout,omitempty"`
+	Refusal        string         `json:"refusal,omitempty"` // why there was no session to ask with; then the limits are not known
+	Next           string         `json:"next,omitempty"`
 }
 
 // Memory is what a connection costs.
@@ -59,13 +62,16 @@ func (rb *Runbook) Limits(ctx context.Context, o LimitsOptions) (LimitsReport, e
 	if err := checkRaise(rb, o); err != nil {
 		return LimitsReport{}, err
 	}
+	if err := checkTimeout(rb, o); err != nil {
+		return LimitsReport{}, err
+	}
 	if o.Raise != nil {
 		if err := raiseIsLocal(ctx, rb, nil); err != nil {
 			return LimitsReport{}, err
 		}
 	}
 	a, err := open(ctx, rb, openOptions{caller: "db:limits"})
-	if f := AsFailure(err); f != nil && pgops.Cause(f.Code).NoSlot() && o.Raise == nil {
+	if f := AsFailure(err); f != nil && pgops.Cause(f.Code).NoSlot() && o.Raise == nil && o.Timeout == nil {
 		return limitsWithoutSession(ctx, rb, f)
 	}
 	if err != nil {
@@ -73,6 +79,10 @@ func (rb *Runbook) Limits(ctx context.Context, o LimitsOptions) (LimitsReport, e
 	}
 	defer func() { a.release() }()
 	r, limits, err := askLimits(ctx, rb, a)
+	if err == nil && o.Timeout != nil {
+		err = setTimeouts(ctx, rb, a, &r, *o.Timeout) // before the return: Go does not say that r is read after the call
+		return r, err
+	}
 	if err != nil || o.Raise == nil {
 		return r, err
 	}

@@ -16,6 +16,7 @@ var Targets = []Target{
 	}},
 	{Name: "db:limits", Synopsis: "says how many sessions there may be, who wants how many, and what would help.", Help: "Limits says how many sessions there may be, who wants how many, and what would help.  It only looks. With -raise it sets max_connections and restarts the server, which ends all sessions of all its databases; when the server does not come back, that is undone.", Flags: []Flag{
 		{Name: "raise", Type: "int", Help: "set max_connections to this many (ALTER SYSTEM, restart, verify)"},
+		{Name: "timeout", Type: "time.Duration", Help: "end this role's sessions that are idle in this database for so long (ALTER ROLE; 0: take it back)"},
 		{Name: "json", Type: "bool", Help: "one JSON object on standard output"},
 	}},
 	{Name: "db:monitor", Synopsis: "watches the sessions of this database: a live screen on a terminal, a line a sample elsewhere.", Help: "Monitor watches the sessions of this database: a live screen on a terminal, a line a sample elsewhere.  It holds one session for the whole run and ends with -for, -once, q or Ctrl+C. The screen's keys are shown by \"?\". Exit 1 when the peak reached -warn, or when the server let nobody in.", Flags: []Flag{

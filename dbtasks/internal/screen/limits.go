@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/pgops"
 	"github.com/pgrunbook/pgrunbook/dbtasks/internal/plain"
@@ -15,6 +16,10 @@ import (
 func (p *Printer) Limits(r runbook.LimitsReport) {
 	if r.Raise != nil && r.Raise.Done {
 		p.outcome(true, "Raised max_connections from %d to %d: the restarted server says so itself.", r.Raise.Old, r.Raise.New)
+		return
+	}
+	if r.Timeout != nil && r.Timeout.Done {
+		p.timeoutSet(*r.Timeout)
 		return
 	}
 	p.outcome(r.OK && r.Wanted <= r.Available && r.Free > 0, "%s", wrapped(r.Headline()+".", 0))
@@ -38,6 +43,15 @@ func (p *Printer) Limits(r runbook.LimitsReport) {
 		p.line("     %s", wrapped(a.Why, 5))
 	}
 	p.next(r.Next)
+}
+
+func (p *Printer) timeoutSet(t runbook.TimeoutChange) {
+	if t.ValueMS == 0 {
+		p.outcome(true, "Took back the idle timeouts of role %q in database %q: a new session says so.", t.Role, t.Database)
+		return
+	}
+	p.outcome(true, "Sessions of role %q in database %q now end when they are idle for %s: a new session says so; those that are open keep what they have.",
+		t.Role, t.Database, Age(time.Duration(t.ValueMS)*time.Millisecond))
 }
 
 func (p *Printer) serverLimits(r runbook.LimitsReport) {

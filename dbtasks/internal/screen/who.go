@@ -41,7 +41,7 @@ func (p *Printer) Who(r runbook.WhoReport) {
 			if w.ForMS > 0 {
 				since = " for " + Age(time.Duration(w.ForMS)*time.Millisecond)
 			}
-			p.line("  %spid %d waits%s for %s", strings.Repeat("  ", w.Depth), w.PID, since, cmp.Or(w.Lock, "a lock"))
+			p.line("  %spid %d waits%s for %s", strings.Repeat("  ", min(max(w.Depth, 1), 8)), w.PID, since, cmp.Or(w.Lock, "a lock"))
 		}
 	}
 	p.next(r.Next)
