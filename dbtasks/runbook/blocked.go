@@ -115,14 +115,6 @@ func waitFor(n int) string {
 	return fmt.Sprintf("%d sessions wait", n)
 }
 
-// unblock is the command that ends the root of the worst chain.
-func (r *WhoReport) unblock(rb *Runbook) string {
-	if len(r.Blockers) == 0 || r.Blockers[0].Prepared || r.Blockers[0].Database != r.Target.Database {
-		return ""
-	}
-	return rb.Command(fmt.Sprintf("db:cleanup -pid=%d", r.Blockers[0].PID))
-}
-
 // blockedBySpared says that others wait for a session that was left alone, and
 // the command that ends that one.
 func (r *CleanupReport) blockedBySpared(ctx context.Context, rb *Runbook, a *access, now []Session) error {

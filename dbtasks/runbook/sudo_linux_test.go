@@ -59,7 +59,12 @@ func TestSudoAsksForThePasswordOnTheTerminalAndNothingIsWrittenOverIt(t *testing
 	_ = tty.Close()
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	defer func() { _ = cmd.Process.Kill() }()
+	defer func() {
+		_ = cmd.Process.Kill()
+		if t.Failed() {
+			t.Logf("the terminal showed %q; its report: %s", shown.String(), out.String())
+		}
+	}()
 
 	const prompt = "[sudo] password for password: "
 	prompted := func(times int) {

@@ -19,11 +19,14 @@ type WhoReport struct {
 	Slots    Slots        `json:"slots"`
 	Usable   int          `json:"usable"`
 	Free     int          `json:"free"`
-	Sources  []Source     `json:"sources"`           // most sessions first
-	Sessions []WhoSession `json:"sessions"`          // by source, oldest first
-	Blockers []Blocker    `json:"blockers"`          // sessions that others wait for, most waiting first
-	Next     string       `json:"next,omitempty"`    // the command that goes on from here
-	Refusal  string       `json:"refusal,omitempty"` // why there was no session to ask with; then slots are not known
+	Sources  []Source     `json:"sources"`  // most sessions first
+	Sessions []WhoSession `json:"sessions"` // by source, oldest first
+	Blockers []Blocker    `json:"blockers"` // sessions that others wait for, most waiting first
+	// Diagnosis is why more than half of the usable slots are taken, or why
+	// sessions wait; absent where neither is so, or no session could ask.
+	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
+	Next      string     `json:"next,omitempty"`    // the command that goes on from here
+	Refusal   string     `json:"refusal,omitempty"` // why there was no session to ask with; then slots are not known
 	// Bouncer is the PgBouncer that DATABASE_URL leads to, with its clients.
 	Bouncer *Bouncer `json:"pgbouncer,omitempty"`
 }
@@ -66,7 +69,9 @@ func (rb *Runbook) Who(ctx context.Context) (WhoReport, error) {
 	r := WhoReport{OK: true, Target: targetOf(rb.pool.URL(), sc.srv), Route: a.route, Slots: slots, Usable: slots.Usable(), Free: slots.Free(), Sessions: []WhoSession{}}
 	r.fill(ctx, sc, sessions)
 	r.Blockers = blockers(waits, sessions, r.Sources)
-	r.Next = r.unblock(rb)
+	if r.Diagnosis = r.diagnose(rb.pool.URL().Limit); r.Diagnosis != nil && r.Diagnosis.next != "" {
+		r.Next = rb.Command(r.Diagnosis.next)
+	}
 	r.addBouncer(ctx, sc, rb)
 	return r, nil
 }
@@ -88,6 +93,7 @@ func (a *access) whenCrowded(ctx context.Context, rb *Runbook, slots pgops.Slots
 		return ""
 	}
 	r.fill(ctx, a.scene(ctx, rb, m), sessions)
+	r.Diagnosis = r.diagnose(rb.pool.URL().Limit)
 	return r.Headline()
 }
 
@@ -136,6 +142,9 @@ func (r WhoReport) Headline() string {
 		if idle := r.Sources[0].IdleWords(); idle != "" {
 			line += ", " + idle
 		}
+	}
+	if r.Diagnosis != nil && r.Diagnosis.Cause != CauseNotClear {
+		line += ": " + r.Diagnosis.Text
 	}
 	return line
 }

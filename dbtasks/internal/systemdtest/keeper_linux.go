@@ -137,7 +137,8 @@ echo password:secret | chpasswd
 } >/etc/sudoers.d/tests
 chmod 440 /etc/sudoers.d/tests
 mkdir -p /var/lib/systemd/linger; : >/var/lib/systemd/linger/linger
-rm -f /etc/hostname; echo tests >/etc/hostname
+rm -f /etc/hostname /etc/hosts; echo tests >/etc/hostname
+printf '127.0.0.1 localhost tests\n::1 localhost\n' >/etc/hosts # sudo looks its own machine up, and where a name server can't be reached it waits and says so on the terminal
 `
 
 // mountForApt gives the overlay what apt-get and its scripts expect.
