@@ -203,8 +203,12 @@ func (k *keeper) boot() error {
 			return errors.New("the tests are gone")
 		default:
 		}
+		// systemd-nspawn's first child makes the machine's first process and
+		// ends: on a busy machine it is still seen for a while.
+		if now := childOf(k.nspawn.Process.Pid); now != 0 {
+			k.leader = now
+		}
 		if k.leader == 0 {
-			k.leader = childOf(k.nspawn.Process.Pid)
 			continue
 		}
 		m := Machine{leader: k.leader}
